@@ -1,0 +1,75 @@
+/** One pool of connections to Postgres, and the translation of its failures. */
+import pg from "pg";
+import { OracleError } from "../../core/errors.ts";
+
+/** What a table needs to run a statement: a pool, or one client inside a transaction. */
+export type Queryable = Pick<pg.Pool, "query">;
+export type Database = pg.Pool;
+
+/** int8 arrives as a bigint: amounts in msat do not fit a double. */
+const types = {
+  getTypeParser(oid: number, format?: "text" | "binary") {
+    return oid === pg.types.builtins.INT8 ? BigInt : pg.types.getTypeParser(oid, format as "text");
+  },
+};
+
+/** Opens a pool. Connections are made on first use; `onError` hears of idle ones that the server dropped. */
+export function openDatabase(options: {
+  url: string;
+  maxConnections: number;
+  onError: (error: Error) => void;
+}): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.maxConnections,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 15_000,
+    keepAlive: true,
+    types: types as pg.CustomTypesConfig,
+  });
+  pool.on("error", options.onError);
+  return pool;
+}
+
+/** Runs `work` in one transaction: all of it, or nothing. */
+export async function inTransaction<Result>(
+  database: Database,
+  work: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await translated(database.connect());
+  let broken: Error | undefined;
+  try {
+    await client.query("BEGIN");
+    const result = await work(client);
+    await client.query("COMMIT");
+    return result;
+  } catch (error) {
+    await client.query("ROLLBACK").catch((rollback: Error) => {
+      broken = rollback;
+    });
+    throw translate(error);
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Awaits a statement and names its failure. */
+export async function translated<Result>(statement: Promise<Result>): Promise<Result> {
+  try {
+    return await statement;
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** SQLSTATE classes of a server that is not there: connection (08), resources (53), operator intervention (57), system (58). */
+const UNAVAILABLE_CLASSES = new Set(["08", "53", "57", "58"]);
+
+function translate(error: unknown): unknown {
+  if (error instanceof OracleError || !(error instanceof Error)) return error;
+  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
+  const fromServer = code !== undefined && /^[0-9A-Z]{5}$/.test(code);
+  if (fromServer && !UNAVAILABLE_CLASSES.has(code.slice(0, 2))) return error;
+  return new OracleError("DATABASE_UNAVAILABLE", "the database does not answer", { cause: error });
+}

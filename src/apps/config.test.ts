@@ -1,0 +1,73 @@
+/** What the program refuses to start with. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { readConfig } from "./config.ts";
+
+const secret = "8f1b0c6de2a94f7733c5be01d2a6e4980b3f5d7711aa42c6e9d0f3b8c7164e25";
+const production = {
+  NODE_ENV: "production",
+  PUBLIC_ORIGIN: "https://oracle.example",
+  DATABASE_URL: "postgres://satrank@10.0.0.2/satrank",
+  LND_GRPC_HOST: "127.0.0.1:10009",
+  LND_TLS_CERT_PATH: "/run/secrets/tls.cert",
+  LND_INVOICE_MACAROON_PATH: "/run/secrets/invoice.macaroon",
+  LND_READONLY_MACAROON_PATH: "/run/secrets/readonly.macaroon",
+  L402_MACAROON_SECRET: secret,
+};
+
+test("an empty environment is the embedded default", () => {
+  const config = readConfig({});
+  expect(config).toMatchObject({
+    HOST: "127.0.0.1",
+    PORT: 3000,
+    DATA_DIR: ".satrank",
+    lnd: undefined,
+    INTENT_PRICE_MSAT: 1_000n,
+  });
+});
+
+test("a complete production environment is accepted", () => {
+  expect(readConfig(production).lnd).toMatchObject({ host: "127.0.0.1:10009" });
+});
+
+test.each(Object.keys(production).filter((name) => name !== "NODE_ENV"))(
+  "production without %s refuses to start",
+  (name) => {
+    expect(() => readConfig({ ...production, [name]: undefined })).toThrow(name);
+  },
+);
+
+test.each([
+  { name: "short", value: "abcd" },
+  { name: "zero", value: "0".repeat(64) },
+  { name: "one byte repeated", value: "ab".repeat(32) },
+  { name: "not hex", value: "z".repeat(64) },
+])("a $name signing secret refuses to start and is not printed", ({ value }) => {
+  const start = () => readConfig({ ...production, L402_MACAROON_SECRET: value });
+  expect(start).toThrow("L402_MACAROON_SECRET");
+  expect(start).not.toThrow(value);
+});
+
+test.each([
+  { PORT: "70000" },
+  { PORT: "three" },
+  { NODE_ENV: "prod" },
+  { DATABASE_URL: "mysql://x/y" },
+  { LND_GRPC_HOST: "https://localhost:10009" },
+  { NOSTR_RELAYS: "https://relay.example" },
+  { LOG_LEVEL: "loud" },
+  { OPERATOR_BYPASS_SECRET: "short" },
+])("%o refuses to start", (wrong) => {
+  expect(() => readConfig(wrong)).toThrow(Object.keys(wrong)[0]);
+});
+
+test("a secret comes from a file, and not from both places", () => {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), "satrank-config-")), "secret");
+  writeFileSync(file, `${secret}\n`);
+  const fromFile = { ...production, L402_MACAROON_SECRET: undefined, L402_MACAROON_SECRET_FILE: file };
+  expect(readConfig(fromFile).L402_MACAROON_SECRET).toBe(secret);
+  expect(() => readConfig({ ...fromFile, L402_MACAROON_SECRET: secret })).toThrow("both set");
+  expect(() => readConfig({ ...fromFile, L402_MACAROON_SECRET_FILE: "/nonexistent" })).toThrow("cannot read");
+});

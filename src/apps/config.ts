@@ -1,0 +1,143 @@
+/** The only reader of the environment: text in, one typed value out, and a refusal to start on anything unclear. */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { fromHex } from "../core/bytes.ts";
+import { OracleError } from "../core/errors.ts";
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const seconds = (fallback: number, minimum: number) =>
+  z.coerce.number().int().min(minimum).max(31_536_000).default(fallback);
+const origin = z.url({ protocol: /^https?$/ }).transform((text) => new URL(text).origin);
+const relayUrls = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((url) => url.trim())
+      .filter((url) => url !== ""),
+  )
+  .pipe(z.array(z.url({ protocol: /^wss?$/ })).max(20));
+
+/** Every variable there is. Secrets may also be given as `NAME_FILE`, the path of a file that holds the value. */
+const environment = z.object({
+  NODE_ENV: z.enum(["development", "production", "test"]).default("development"),
+  HOST: z.string().min(1).default("127.0.0.1"),
+  PORT: port.default(3000),
+  PUBLIC_ORIGIN: origin.optional(),
+  TRUST_PROXY: z.string().default("loopback"),
+  LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
+  CRAWLER_METRICS_PORT: port.default(9091),
+  DATA_DIR: z.string().min(1).default(".satrank"),
+  GRAPH: z.string().min(1).optional(),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DB_POOL_MAX: z.coerce.number().int().min(2).max(200).default(20),
+  LND_GRPC_HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, "host:port")
+    .optional(),
+  LND_TLS_CERT_PATH: z.string().min(1).optional(),
+  LND_INVOICE_MACAROON_PATH: z.string().min(1).optional(),
+  LND_READONLY_MACAROON_PATH: z.string().min(1).optional(),
+  CRAWL_INTERVAL_LND_GRAPH_SEC: seconds(3600, 10),
+  L402_MACAROON_SECRET: z.string().optional(),
+  OPERATOR_BYPASS_SECRET: z.string().optional(),
+  API_KEY: z.string().optional(),
+  NOSTR_PRIVATE_KEY: z.string().optional(),
+  NOSTR_RELAYS: relayUrls.optional(),
+  INTENT_PRICE_MSAT: z.coerce.bigint().min(1n).max(100_000_000_000n).default(1_000n),
+  CHALLENGES_PER_MINUTE: z.coerce.number().int().min(1).max(100_000).default(60),
+  CHALLENGES_PER_MINUTE_GLOBAL: z.coerce.number().int().min(1).max(10_000_000).default(3_000),
+});
+
+const SECRETS = ["L402_MACAROON_SECRET", "OPERATOR_BYPASS_SECRET", "API_KEY", "NOSTR_PRIVATE_KEY"] as const;
+const REQUIRED_IN_PRODUCTION = [
+  "PUBLIC_ORIGIN",
+  "DATABASE_URL",
+  "LND_GRPC_HOST",
+  "LND_TLS_CERT_PATH",
+  "LND_INVOICE_MACAROON_PATH",
+  "LND_READONLY_MACAROON_PATH",
+  "L402_MACAROON_SECRET",
+] as const;
+
+/** The settings of one real LND; absent when the simulated one is to be used. */
+export type LndConfig = {
+  host: string;
+  tlsCertPath: string;
+  invoiceMacaroonPath: string | undefined;
+  readonlyMacaroonPath: string | undefined;
+};
+
+export type Config = z.infer<typeof environment> & { lnd: LndConfig | undefined };
+
+/**
+ * Reads and checks the environment.
+ * @throws CONFIG_INVALID naming each variable that is missing, malformed or weak, never its value
+ */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  for (const name of SECRETS) readSecretFile(given, name);
+
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    throw invalid(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+  }
+  const config = parsed.data;
+  const problems = [...weakSecrets(config), ...missingNames(config)];
+  if (problems.length > 0) throw invalid(problems);
+  return { ...config, lnd: lndConfig(config) };
+}
+
+function readSecretFile(given: Record<string, unknown>, name: string): void {
+  const file = given[`${name}_FILE`];
+  if (typeof file !== "string") return;
+  if (given[name] !== undefined) throw invalid([`${name} and ${name}_FILE are both set: keep one`]);
+  try {
+    given[name] = readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new OracleError("CONFIG_INVALID", `${name}_FILE: cannot read ${file}`, { cause });
+  }
+}
+
+/** A signing key must be 32 random bytes: short, constant or repeated ones are worse than none, because they look safe. */
+function weakSecrets(config: z.infer<typeof environment>): string[] {
+  const problems: string[] = [];
+  for (const name of ["L402_MACAROON_SECRET", "NOSTR_PRIVATE_KEY"] as const) {
+    const text = config[name];
+    if (text === undefined || (name === "NOSTR_PRIVATE_KEY" && text.startsWith("nsec1"))) continue;
+    const bytes = fromHex(text);
+    if (bytes?.length !== 32) problems.push(`${name}: 64 hex digits are needed (openssl rand -hex 32)`);
+    else if (new Set(bytes).size < 8) problems.push(`${name}: these bytes are not random`);
+  }
+  for (const name of ["OPERATOR_BYPASS_SECRET", "API_KEY"] as const) {
+    const text = config[name];
+    if (text !== undefined && (text.length < 32 || new Set(text).size < 8))
+      problems.push(`${name}: at least 32 random characters are needed`);
+  }
+  return problems;
+}
+
+function missingNames(config: z.infer<typeof environment>): string[] {
+  if (config.NODE_ENV === "production") {
+    return REQUIRED_IN_PRODUCTION.filter((name) => config[name] === undefined).map(
+      (name) => `${name} is required in production`,
+    );
+  }
+  if (config.LND_GRPC_HOST !== undefined && config.LND_TLS_CERT_PATH === undefined)
+    return ["LND_TLS_CERT_PATH is required with LND_GRPC_HOST"];
+  return [];
+}
+
+function lndConfig(config: z.infer<typeof environment>): LndConfig | undefined {
+  if (config.LND_GRPC_HOST === undefined || config.LND_TLS_CERT_PATH === undefined) return undefined;
+  return {
+    host: config.LND_GRPC_HOST,
+    tlsCertPath: config.LND_TLS_CERT_PATH,
+    invoiceMacaroonPath: config.LND_INVOICE_MACAROON_PATH,
+    readonlyMacaroonPath: config.LND_READONLY_MACAROON_PATH,
+  };
+}
+
+function invalid(problems: string[]): OracleError {
+  return new OracleError("CONFIG_INVALID", `the configuration does not hold:\n  ${problems.join("\n  ")}`);
+}
