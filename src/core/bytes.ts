@@ -25,8 +25,8 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /**
- * Standard or url-safe alphabet, padded or not (RFC 4648 §4, §5). Over-padding, a stray character, or bits
- * that no byte holds give undefined, so that no two texts of ours decode alike by accident.
+ * Standard or url-safe alphabet, padded or not (RFC 4648 §4, §5). Over-padding or a stray character gives undefined;
+ * spare bits of the last digit are ignored, as every other decoder does, so texts must be compared as bytes.
  */
 export function fromBase64(text: string): Uint8Array | undefined {
   const match = /^([A-Za-z0-9+/_-]*)(={0,2})$/.exec(text);
