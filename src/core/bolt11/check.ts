@@ -15,7 +15,7 @@ export type InvoiceExpectation = {
 };
 
 /** The first part that differs. */
-export type InvoiceMismatch = "network" | "payment-hash" | "payee" | "amount" | "expired";
+type InvoiceMismatch = "network" | "payment-hash" | "payee" | "amount" | "expired";
 
 export type InvoiceVerdict = { ok: true } | { ok: false; reason: InvoiceMismatch };
 

@@ -51,7 +51,7 @@ const required = fc.record({
   paymentSecret: bytes(32),
   minFinalCltvExpiry: fc.nat(2_016),
   routeHints: fc.array(fc.array(hop, { minLength: 1, maxLength: 3 }), { maxLength: 3 }),
-  features: fc.constantFrom([], [8, 14], [8, 14, 17], [9, 15, 25, 49, 99], [8, 14, 16, 262, 263]),
+  features: fc.constantFrom<number[]>([], [8, 14], [8, 14, 17], [9, 15, 25, 49, 99], [8, 14, 16, 262, 263]),
 });
 
 test("every invoice is read back as it was written, signed by its key", () => {

@@ -1,0 +1,59 @@
+/** One unary call to LND, with its deadline and cancellation. Nothing is judged here. */
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { isClosed, type LndClient } from "./connect.ts";
+import { methodOf, type Rpc } from "./rpcs.ts";
+
+/** `deadlineMs` is the client's own when absent. */
+export type CallOptions = { deadlineMs?: number; signal?: AbortSignal | undefined };
+
+/** A call without an answer: its gRPC status, and whether it was we who ended it. */
+export type Failure = {
+  rpc: Rpc;
+  code: status;
+  details: string;
+  cause: unknown;
+  ended: "deadline" | "abort" | undefined;
+};
+
+export type Reply = { ok: true; bytes: Buffer } | { ok: false; failure: Failure };
+
+/**
+ * Makes a call and gives back what came: bytes, or the gRPC status. For callers to whom some status is an answer.
+ *
+ * The deadline is a timer and not a point in time, so setting the clock ends no call.
+ */
+export function attemptCall(client: LndClient, rpc: Rpc, request: object, options: CallOptions = {}): Promise<Reply> {
+  const { deadlineMs = client.deadlineMs, signal } = options;
+  const { path, requestSerialize } = methodOf(rpc);
+
+  return new Promise((resolve) => {
+    let ended: Failure["ended"];
+    const finish = (error: ServiceError | null, bytes?: Buffer) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      resolve(bytes && !error ? { ok: true, bytes } : { ok: false, failure: failureOf(rpc, error, ended) });
+    };
+    const end = (why: Failure["ended"]) => {
+      ended ??= why;
+      call.cancel();
+    };
+    const abort = () => end("abort");
+
+    if (isClosed(client)) return resolve({ ok: false, failure: failureOf(rpc, undefined, "abort") });
+    const call = client.grpc.makeUnaryRequest(path, requestSerialize, keepBytes, request, client.metadata, finish);
+    const timer = setTimeout(() => end("deadline"), deadlineMs);
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+/** What is known of a call that ended with this error. */
+export function failureOf(rpc: Rpc, error: unknown, ended?: Failure["ended"]): Failure {
+  const { code, details } = (error ?? {}) as Partial<ServiceError>;
+  return { rpc, code: code ?? status.INTERNAL, details: details ?? "", cause: error, ended };
+}
+
+/** Decoding is left to `fields.ts`: unreadable bytes are then the node's fault, and no broken connection. */
+export function keepBytes(bytes: Buffer): Buffer {
+  return bytes;
+}

@@ -1,0 +1,85 @@
+/** Passes over one sample of worlds, remembered: questions about the same amounts and targets come again and again. */
+
+import { WORDS } from "./bits.ts";
+import type { ChannelGraph } from "./channel-graph.ts";
+import { cheapestPaths, type PathNet, type PathTree, preparePaths } from "./cheapest-path.ts";
+import { reachFrom, reachTarget } from "./reach.ts";
+import { drawMasks, type Masks, type Worlds } from "./worlds.ts";
+
+/** The amounts whose masks are kept at hand, in msat: half decades from 1k to 3M sat. One per word of a set of worlds. */
+export const AMOUNT_GRID_MSAT = [1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9, 3e9] as const;
+
+/** The group of worlds whose shape is nearest to the fitted one. */
+const CENTRAL_GROUP = 4;
+
+/** Answers of one world sample. Same arguments, same answer; only the time to give it depends on what came before. */
+export type ReachEngine = {
+  readonly graph: ChannelGraph;
+  readonly worlds: Worlds;
+  masks(amountMsat: number): Masks;
+  /** By node: the worlds in which it reaches the target. */
+  toTarget(target: number, amountMsat: number): Int32Array;
+  /** By node: the worlds in which the caller reaches it. */
+  fromCaller(caller: number, amountMsat: number): Int32Array;
+  /**
+   * By node, a first look at the whole grid in one pass: word j holds the central group's worlds in which the node reaches
+   * the target with amount j of the grid.
+   */
+  gridTo(target: number): Int32Array;
+  readonly net: PathNet;
+  /** Best paths to the target from everywhere. */
+  pathsTo(target: number, amountMsat: number): PathTree;
+};
+
+const MASKS_KEPT = AMOUNT_GRID_MSAT.length + 7;
+const PASSES_KEPT = 64;
+const TREES_KEPT = 16;
+
+/** An engine with empty memory. It holds at most about 110 MB on today's graph. */
+export function createReachEngine(worlds: Worlds): ReachEngine {
+  const { graph } = worlds;
+  const net = preparePaths(graph);
+  const masks = remember<Masks>(MASKS_KEPT);
+  const passes = remember<Int32Array>(PASSES_KEPT);
+  const trees = remember<PathTree>(TREES_KEPT);
+  const masksOf = (amountMsat: number) => masks(`${amountMsat}`, () => drawMasks(worlds, amountMsat));
+  let grid: Masks | undefined;
+  return {
+    graph,
+    worlds,
+    net,
+    masks: masksOf,
+    toTarget: (target, amountMsat) =>
+      passes(`to ${target} ${amountMsat}`, () => reachTarget(graph, masksOf(amountMsat), target)),
+    fromCaller: (caller, amountMsat) =>
+      passes(`from ${caller} ${amountMsat}`, () => reachFrom(graph, masksOf(amountMsat), caller)),
+    gridTo: (target) => {
+      grid ??= joinGrid(AMOUNT_GRID_MSAT.map(masksOf));
+      const joined = grid;
+      return passes(`grid ${target}`, () => reachTarget(graph, joined, target));
+    },
+    pathsTo: (target, amountMsat) => trees(`${target} ${amountMsat}`, () => cheapestPaths(net, target, amountMsat)),
+  };
+}
+
+/** Masks whose word j is the central word of the j-th masks: eight amounts in 32 worlds, not one amount in 256. */
+function joinGrid(masks: readonly Masks[]): Masks {
+  const words = new Int32Array(masks[0]!.words.length);
+  const online = new Int32Array(masks[0]!.online.length);
+  for (let i = 0; i < words.length; i++) words[i] = masks[i % WORDS]!.words[i - (i % WORDS) + CENTRAL_GROUP]!;
+  for (let i = 0; i < online.length; i++) online[i] = masks[0]!.online[i - (i % WORDS) + CENTRAL_GROUP]!;
+  return { amountMsat: Number.NaN, words, online };
+}
+
+/** A memory of the `size` values used last. */
+function remember<Value>(size: number): (key: string, make: () => Value) => Value {
+  const kept = new Map<string, Value>();
+  return (key, make) => {
+    const value = kept.get(key) ?? make();
+    // A Map lists keys in the order they were set: the first is the one used longest ago.
+    kept.delete(key);
+    kept.set(key, value);
+    if (kept.size > size) kept.delete(kept.keys().next().value!);
+    return value;
+  };
+}

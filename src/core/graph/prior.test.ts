@@ -1,0 +1,57 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { offlineRatio, SHAPES, shareAtLeast, shareBelow } from "./prior.ts";
+
+test.each([
+  [0.001, 0.995],
+  [0.01, 0.9534],
+  [0.05, 0.8219],
+  [0.1, 0.7336],
+  [0.25, 0.6255],
+  [0.5, 0.5],
+  [0.75, 0.3745],
+  [0.9, 0.2664],
+  [0.95, 0.1781],
+  [0.99, 0.0466],
+])("an end holds at least %f of a channel with probability %f", (share, probability) => {
+  expect(shareAtLeast(share)).toBeCloseTo(probability, 4);
+});
+
+test.each([
+  { low: 0, high: 0.5, share: 0.1, probability: 0.4671 },
+  { low: 0, high: 0.1, share: 0.05, probability: 0.3314 },
+  { low: 0.2, high: 1, share: 0.5, probability: 0.7663 },
+  { low: 0.1, high: 0.6, share: 0.3, probability: 0.5292 },
+  { low: 0.5, high: 1, share: 0.9, probability: 0.5329 },
+])("given $low ≤ x < $high, x ≥ $share has probability $probability", ({ low, high, share, probability }) => {
+  expect(shareAtLeast(share, low, high)).toBeCloseTo(probability, 4);
+});
+
+test("the prior is a distribution, the same from both ends, for every shape", () => {
+  const unit = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(unit, unit, unit, (a, b, edge) => {
+      expect(shareBelow(Math.min(a, b), edge)).toBeLessThanOrEqual(shareBelow(Math.max(a, b), edge));
+      expect(shareBelow(a, edge) + shareBelow(1 - a, edge)).toBeCloseTo(1, 10);
+    }),
+  );
+  expect([shareBelow(0), shareBelow(1), shareBelow(-1), shareBelow(2)]).toEqual([0, 1, 0, 1]);
+});
+
+test("the density is the published polynomial", () => {
+  for (const x of [0.01, 0.2, 0.5, 0.77, 0.99]) {
+    const slope = (shareBelow(x + 1e-6) - shareBelow(x - 1e-6)) / 2e-6;
+    expect(slope).toBeCloseTo(128 * (1 / 256 + 9 * (x - 0.5) ** 8), 4);
+  }
+});
+
+test("the eight shapes scatter around the fitted one", () => {
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  expect(mean(SHAPES.map((shape) => shape.edge))).toBeCloseTo(0.5, 10);
+  expect(mean(SHAPES.map((shape) => shape.offlineFactor))).toBeCloseTo(1, 10);
+});
+
+test("every enabled inbound channel makes a node likelier to be online", () => {
+  expect(offlineRatio(0)).toBeCloseTo(0.15, 10);
+  for (let n = 0; n < 60; n++) expect(offlineRatio(n + 1)).toBeLessThan(offlineRatio(n));
+});
