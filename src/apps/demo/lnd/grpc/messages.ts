@@ -1,0 +1,202 @@
+/** Values of the simulation as LND's messages, in the field names of its .proto files. */
+
+import type { Failure } from "../network/failure.ts";
+import { headOf, type Network } from "../network/network.ts";
+import type { Route } from "../network/route.ts";
+import type { InvoiceRecord } from "../node/invoice-book.ts";
+import type { Attempt, PaymentRecord } from "../node/payment-book.ts";
+import type { Message } from "./request.ts";
+
+const FEATURE_NAMES: Record<number, string> = {
+  8: "tlv-onion",
+  9: "tlv-onion",
+  14: "payment-addr",
+  15: "payment-addr",
+  16: "multi-path-payments",
+  17: "multi-path-payments",
+  24: "route-blinding",
+  25: "route-blinding",
+};
+const NO_PREIMAGE = "0".repeat(64);
+const NS = 1_000_000_000n;
+
+export function featuresMessage(bits: readonly number[]): Message {
+  return Object.fromEntries(
+    bits.map((bit) => {
+      const name = FEATURE_NAMES[bit];
+      return [bit, { name: name ?? "unknown", is_required: bit % 2 === 0, is_known: name !== undefined }];
+    }),
+  );
+}
+
+/** lnrpc.Invoice */
+export function invoiceMessage(invoice: InvoiceRecord, features: readonly number[]): Message {
+  const { htlc } = invoice;
+  return {
+    memo: invoice.memo,
+    r_preimage: Buffer.from(invoice.preimage, "hex"),
+    r_hash: Buffer.from(invoice.hash, "hex"),
+    value: Math.floor(invoice.valueMsat / 1000),
+    value_msat: invoice.valueMsat,
+    settled: invoice.state === "SETTLED",
+    creation_date: invoice.createdAt,
+    settle_date: invoice.settledAt,
+    payment_request: invoice.paymentRequest,
+    description_hash: Buffer.from(invoice.descriptionHash ?? "", "hex"),
+    expiry: invoice.expirySec,
+    cltv_expiry: invoice.cltvExpiry,
+    private: invoice.isPrivate,
+    add_index: invoice.addIndex,
+    settle_index: invoice.settleIndex,
+    amt_paid: invoice.amountPaidMsat,
+    amt_paid_sat: Math.floor(invoice.amountPaidMsat / 1000),
+    amt_paid_msat: invoice.amountPaidMsat,
+    state: invoice.state,
+    htlcs: htlc
+      ? [
+          {
+            chan_id: htlc.channelId.toString(),
+            amt_msat: htlc.amountMsat,
+            accept_height: htlc.height,
+            accept_time: invoice.settledAt,
+            resolve_time: invoice.settledAt,
+            expiry_height: htlc.expiry,
+            state: invoice.state === "SETTLED" ? "SETTLED" : "ACCEPTED",
+            mpp_total_amt_msat: htlc.amountMsat,
+          },
+        ]
+      : [],
+    features: featuresMessage(features),
+    payment_addr: Buffer.from(invoice.secret, "hex"),
+  };
+}
+
+/** lnrpc.Route; `secret` is the payment secret its last hop carries. */
+export function routeMessage(network: Network, route: Route, secret?: string): Message {
+  const last = route.hops.length - 1;
+  return {
+    total_time_lock: route.totalTimeLock,
+    total_fees: Math.floor(route.totalFeesMsat / 1000),
+    total_amt: Math.floor(route.totalMsat / 1000),
+    total_fees_msat: route.totalFeesMsat,
+    total_amt_msat: route.totalMsat,
+    hops: route.hops.map((hop, i) => {
+      const channel = network.channelOfId.get(hop.channelId);
+      const mpp = { payment_addr: Buffer.from(secret ?? "", "hex"), total_amt_msat: hop.forwardMsat };
+      return {
+        chan_id: hop.channelId.toString(),
+        chan_capacity: channel === undefined ? 0 : network.capacityMsat[channel]! / 1000,
+        amt_to_forward: Math.floor(hop.forwardMsat / 1000),
+        fee: Math.floor(hop.feeMsat / 1000),
+        expiry: hop.expiry,
+        amt_to_forward_msat: hop.forwardMsat,
+        fee_msat: hop.feeMsat,
+        pub_key: network.keys[hop.node] ?? "",
+        tlv_payload: true,
+        mpp_record: i === last && secret !== undefined ? mpp : null,
+      };
+    }),
+  };
+}
+
+/** lnrpc.Failure, with the policy of the channel where the code brings one. */
+function failureMessage(network: Network, failure: Failure): Message {
+  const { code, sourceIndex, arc, htlcMsat = 0, height = 0 } = failure;
+  return {
+    code,
+    failure_source_index: sourceIndex,
+    htlc_msat: htlcMsat,
+    height,
+    channel_update: arc === undefined ? null : channelUpdateMessage(network, arc),
+  };
+}
+
+function channelUpdateMessage(network: Network, arc: number): Message {
+  const head = headOf(network, arc);
+  const isSecondEnd = network.keys[network.ends[arc]!]! > network.keys[head]!;
+  return {
+    chan_id: network.channelIds[arc >> 1]!.toString(),
+    timestamp: network.policyUpdates[arc],
+    message_flags: 1,
+    channel_flags: (isSecondEnd ? 1 : 0) | (network.enabled[arc] ? 0 : 2),
+    time_lock_delta: network.cltvDelta[arc],
+    htlc_minimum_msat: network.minHtlcMsat[arc],
+    htlc_maximum_msat: network.maxHtlcMsat[arc],
+    base_fee: network.feeBaseMsat[arc],
+    fee_rate: network.feeRatePpm[arc],
+  };
+}
+
+/** lnrpc.HTLCAttempt */
+export function attemptMessage(network: Network, attempt: Attempt, secret?: string): Message {
+  return {
+    attempt_id: attempt.id,
+    status: attempt.status,
+    route: routeMessage(network, attempt.route, secret),
+    attempt_time_ns: (BigInt(attempt.startedAt) * NS).toString(),
+    resolve_time_ns: (BigInt(attempt.resolvedAt) * NS).toString(),
+    failure: attempt.failure ? failureMessage(network, attempt.failure) : null,
+    preimage: Buffer.from(attempt.preimage ?? "", "hex"),
+  };
+}
+
+/** lnrpc.Payment */
+export function paymentMessage(network: Network, payment: PaymentRecord): Message {
+  const feeMsat = payment.attempts.find((attempt) => attempt.status === "SUCCEEDED")?.route.totalFeesMsat ?? 0;
+  const valueSat = Math.floor(payment.valueMsat / 1000);
+  return {
+    payment_hash: payment.hash,
+    payment_preimage: payment.preimage ?? NO_PREIMAGE,
+    value: valueSat,
+    value_sat: valueSat,
+    value_msat: payment.valueMsat,
+    fee: Math.floor(feeMsat / 1000),
+    fee_sat: Math.floor(feeMsat / 1000),
+    fee_msat: feeMsat,
+    creation_date: payment.createdAt,
+    creation_time_ns: (BigInt(payment.createdAt) * NS).toString(),
+    payment_request: payment.paymentRequest,
+    payment_index: payment.index,
+    status: payment.status,
+    failure_reason: payment.failureReason ?? "FAILURE_REASON_NONE",
+    htlcs: payment.attempts.map((attempt) => attemptMessage(network, attempt, payment.secret)),
+  };
+}
+
+/** lnrpc.LightningNode */
+export function nodeMessage(network: Network, node: number): Message {
+  return {
+    last_update: network.nodeUpdates[node],
+    pub_key: network.keys[node],
+    alias: network.aliases[node],
+    color: "#3399ff",
+    addresses: [],
+  };
+}
+
+/** lnrpc.ChannelEdge */
+export function channelMessage(network: Network, channel: number): Message {
+  return {
+    channel_id: network.channelIds[channel]!.toString(),
+    chan_point: network.channelPoints[channel],
+    last_update: Math.max(network.policyUpdates[2 * channel]!, network.policyUpdates[2 * channel + 1]!),
+    node1_pub: network.keys[network.ends[2 * channel]!],
+    node2_pub: network.keys[network.ends[2 * channel + 1]!],
+    capacity: network.capacityMsat[channel]! / 1000,
+    node1_policy: policyMessage(network, 2 * channel),
+    node2_policy: policyMessage(network, 2 * channel + 1),
+  };
+}
+
+function policyMessage(network: Network, arc: number): Message | null {
+  if (!network.hasPolicy[arc]) return null;
+  return {
+    time_lock_delta: network.cltvDelta[arc],
+    min_htlc: network.minHtlcMsat[arc],
+    fee_base_msat: network.feeBaseMsat[arc],
+    fee_rate_milli_msat: network.feeRatePpm[arc],
+    disabled: !network.enabled[arc],
+    max_htlc_msat: network.maxHtlcMsat[arc],
+    last_update: network.policyUpdates[arc],
+  };
+}

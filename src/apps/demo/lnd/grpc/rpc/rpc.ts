@@ -1,0 +1,27 @@
+/** What an RPC of the simulated LND is: its permission, and how it answers. */
+import type { LocalNode, World } from "../../node/world.ts";
+import type { Permission } from "../permissions.ts";
+import type { Message } from "../request.ts";
+
+/** Everything a handler works with: the world, and the node whose server this is. */
+export type Scene = { world: World; node: LocalNode; graphBytes: () => Promise<Buffer> };
+
+/** A stream to the client. `onClosed` calls back once, however the stream ends. */
+export type Stream = {
+  send(message: Message): void;
+  end(): void;
+  fail(error: unknown): void;
+  onClosed(listener: () => void): void;
+};
+
+/** One answer for one request. A throw is the refusal. */
+export type UnaryRpc = {
+  permission: Permission | undefined;
+  answer: (scene: Scene, request: Message) => Promise<Message | Buffer> | Message | Buffer;
+};
+
+/** Many answers for one request. A throw before the first is the refusal. */
+export type StreamRpc = { permission: Permission; stream: (scene: Scene, request: Message, stream: Stream) => void };
+
+/** By full name, such as `/lnrpc.Lightning/GetInfo`. */
+export type RpcTable = Record<string, UnaryRpc | StreamRpc>;

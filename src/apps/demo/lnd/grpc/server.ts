@@ -1,0 +1,174 @@
+/**
+ * One simulated LND: a gRPC server over TLS that speaks LND's own .proto files for one node of the world.
+ *
+ * Every call is checked for its macaroon first. What is not in the tables answers UNIMPLEMENTED.
+ */
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
+import { RPC_STATUS, RpcRefusal } from "../node/refusal.ts";
+import type { TlsPair } from "./certificate.ts";
+import { checkMacaroon, type Permission } from "./permissions.ts";
+import type { Message } from "./request.ts";
+import { graphRpcs } from "./rpc/graph.ts";
+import { invoiceRpcs } from "./rpc/invoices.ts";
+import { paymentRpcs } from "./rpc/payments.ts";
+import { routeRpcs } from "./rpc/routes.ts";
+import type { RpcTable, Scene, Stream, StreamRpc, UnaryRpc } from "./rpc/rpc.ts";
+
+export type NodeServer = { port: number; stop(): Promise<void> };
+
+const RPCS: RpcTable = { ...graphRpcs, ...invoiceRpcs, ...paymentRpcs, ...routeRpcs };
+const SERVICES = ["lnrpc.State", "lnrpc.Lightning", "routerrpc.Router", "invoicesrpc.Invoices"];
+/** A client that stops reading is let go before it fills the memory. */
+const MAX_UNREAD_MESSAGES = 10_000;
+const STOP_GRACE_MS = 1_000;
+
+/** Listens on loopback; `port` 0 takes a free one. @throws CONFIG_INVALID through grpc-js when the port is taken */
+export async function startNodeServer(
+  scene: Scene,
+  options: { tls: TlsPair; macaroonRootKey: Uint8Array; port: number },
+): Promise<NodeServer> {
+  const { tls, macaroonRootKey } = options;
+  const server = new Server({ "grpc.max_receive_message_length": 4 * 1024 * 1024 });
+  const guard = (metadata: Metadata, path: string, permission: Permission | undefined) => {
+    if (permission === undefined) return;
+    const values = metadata.get("macaroon").map(String);
+    checkMacaroon(macaroonRootKey, values, { permission, path }, scene.world.now());
+  };
+  const protos = loadProtos();
+  for (const service of SERVICES) {
+    const definition = protos[service] as ServiceDefinition;
+    server.addService(withRawGraph(definition), implement(definition, scene, guard));
+  }
+  const pair = { private_key: Buffer.from(tls.keyPem), cert_chain: Buffer.from(tls.certPem) };
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${options.port}`, ServerCredentials.createSsl(null, [pair]), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  return { port, stop: () => stopServer(server) };
+}
+
+type Guard = (metadata: Metadata, path: string, permission: Permission | undefined) => void;
+
+function implement(definition: ServiceDefinition, scene: Scene, guard: Guard): UntypedServiceImplementation {
+  const handlers: UntypedServiceImplementation = {};
+  for (const [name, { path }] of Object.entries(definition)) {
+    const rpc = RPCS[path];
+    if (!rpc) continue;
+    handlers[name] = "answer" in rpc ? unary(rpc, path, scene, guard) : streaming(rpc, path, scene, guard);
+  }
+  return handlers;
+}
+
+function unary(rpc: UnaryRpc, path: string, scene: Scene, guard: Guard): handleUnaryCall<Message, Message | Buffer> {
+  return async (call, callback) => {
+    try {
+      guard(call.metadata, path, rpc.permission);
+      callback(null, await rpc.answer(scene, call.request));
+    } catch (error) {
+      callback(refusalOf(error));
+    }
+  };
+}
+
+function streaming(
+  rpc: StreamRpc,
+  path: string,
+  scene: Scene,
+  guard: Guard,
+): handleServerStreamingCall<Message, Message> {
+  return (call) => {
+    const stream = openStream(call);
+    try {
+      guard(call.metadata, path, rpc.permission);
+      rpc.stream(scene, call.request, stream);
+      // Headers at once: the client then knows that it misses nothing from here on.
+      if (!call.cancelled) call.sendMetadata(new Metadata());
+    } catch (error) {
+      stream.fail(error);
+    }
+  };
+}
+
+function openStream(call: ServerWritableStream<Message, Message>): Stream {
+  let isOpen = true;
+  const listeners: (() => void)[] = [];
+  const close = () => {
+    isOpen = false;
+    for (const listener of listeners.splice(0)) listener();
+  };
+  const fail = (error: unknown) => {
+    if (!isOpen) return;
+    close();
+    call.emit("error", refusalOf(error));
+  };
+  call.on("cancelled", close);
+  call.on("close", close);
+  return {
+    send(message) {
+      if (!isOpen) return;
+      if (call.writableLength < MAX_UNREAD_MESSAGES) call.write(message);
+      else fail(new RpcRefusal("the client does not read", RPC_STATUS.unavailable));
+    },
+    end() {
+      if (!isOpen) return;
+      close();
+      call.end();
+    },
+    fail,
+    onClosed(listener) {
+      if (isOpen) listeners.push(listener);
+      else listener();
+    },
+  };
+}
+
+/** In the shape grpc-js puts on the wire. What LND would never say is an internal error without its words. */
+function refusalOf(error: unknown): { code: number; details: string } {
+  if (error instanceof RpcRefusal) return { code: error.code, details: error.details };
+  return { code: RPC_STATUS.internal, details: "the simulated node failed" };
+}
+
+/** DescribeGraph hands out bytes that are encoded once. */
+function withRawGraph(definition: ServiceDefinition): ServiceDefinition {
+  const method = definition["DescribeGraph"];
+  if (!method) return definition;
+  return { ...definition, DescribeGraph: { ...method, responseSerialize: (bytes: Buffer) => bytes } };
+}
+
+let loaded: PackageDefinition | undefined;
+
+function loadProtos(): PackageDefinition {
+  const packageJson = createRequire(import.meta.url).resolve("@lightningpolar/lnd-api/package.json");
+  loaded ??= loadSync(
+    ["lightning.proto", "stateservice.proto", "routerrpc/router.proto", "invoicesrpc/invoices.proto"],
+    {
+      includeDirs: [join(dirname(packageJson), "protos")],
+      keepCase: true,
+      longs: String,
+      enums: String,
+      defaults: true,
+      oneofs: true,
+    },
+  );
+  return loaded;
+}
+
+/** Calls under way get a moment; streams that never end do not. */
+async function stopServer(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.forceShutdown(), STOP_GRACE_MS);
+  await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  clearTimeout(timer);
+}

@@ -1,0 +1,89 @@
+/** A whole payment: up to twelve attempts, each along the best route that what was met so far leaves open. */
+import { setImmediate } from "node:timers/promises";
+import { emptyMemory, remember } from "../network/memory.ts";
+import type { PaymentFailureReason, PaymentRecord } from "./payment-book.ts";
+import { type Payload, sendToRoute } from "./send-to-route.ts";
+import { blockHeight, type LocalNode, type World } from "./world.ts";
+
+/** What the payer decides, with what the invoice asks for. `secret` is hex. */
+export type PaymentPlan = {
+  hash: string;
+  target: number;
+  amountMsat: number;
+  feeLimitMsat: number;
+  finalCltvDelta: number;
+  cltvLimit: number;
+  timeoutSec: number;
+  secret: string | undefined;
+  paymentRequest: string;
+  outgoingChannels?: ReadonlySet<bigint>;
+  lastHop?: number;
+};
+
+const MAX_ATTEMPTS = 12;
+/** LND adds this to what the payee asks for, against blocks found while the payment is under way. */
+const BLOCK_PADDING = 3;
+
+/** Books the payment, so that a second call for the same hash is refused. @throws RpcRefusal ALREADY_EXISTS */
+export function beginPayment(world: World, payer: LocalNode, plan: PaymentPlan): PaymentRecord {
+  const { hash, amountMsat: valueMsat, paymentRequest, secret } = plan;
+  const start = { hash, valueMsat, paymentRequest, createdAt: world.now() };
+  return payer.payments.begin(secret === undefined ? start : { ...start, secret });
+}
+
+/** Runs a booked payment to its end. Who wants to see it follows the payment book. */
+export async function sendPayment(
+  world: World,
+  payer: LocalNode,
+  payment: PaymentRecord,
+  plan: PaymentPlan,
+): Promise<void> {
+  try {
+    const reason = await attemptAll(world, payer, payment, plan);
+    if (reason) payer.payments.fail(payment, reason);
+  } catch (error) {
+    // Only the journal can fail here. What it holds is unknown, so the payment stays in flight until a restart.
+    if (payment.attempts.at(-1)?.status !== "IN_FLIGHT") payer.payments.fail(payment, "FAILURE_REASON_ERROR");
+    throw error;
+  }
+}
+
+async function attemptAll(
+  world: World,
+  payer: LocalNode,
+  payment: PaymentRecord,
+  plan: PaymentPlan,
+): Promise<PaymentFailureReason | undefined> {
+  const memory = emptyMemory();
+  const payload: Payload = { secret: plan.secret, totalMsat: plan.amountMsat };
+  if (plan.amountMsat > spendable(world, payer)) return "FAILURE_REASON_INSUFFICIENT_BALANCE";
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    // A search of a large graph takes tens of milliseconds: others get their turn in between.
+    await setImmediate();
+    if (world.now() >= payment.createdAt + plan.timeoutSec) return "FAILURE_REASON_TIMEOUT";
+    const found = world.findRoute({
+      ...plan,
+      source: payer.index,
+      height: blockHeight(world.now()),
+      finalCltvDelta: plan.finalCltvDelta + BLOCK_PADDING,
+      ownsSource: true,
+      memory,
+    });
+    if (!found) return "FAILURE_REASON_NO_ROUTE";
+    const result = await sendToRoute(world, payer, payment, found.route, payload);
+    if (result.settled) return undefined;
+    if (result.failure.sourceIndex >= found.route.hops.length) return "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS";
+    remember(memory, world.network, payer.index, found.route, result.failure);
+  }
+  return "FAILURE_REASON_NO_ROUTE";
+}
+
+/** What the node can send over its enabled channels, all together. */
+export function spendable(world: World, node: LocalNode): number {
+  const { network } = world;
+  let sum = 0;
+  for (let arc = 0; arc < network.ends.length; arc++) {
+    if (network.ends[arc] === node.index && network.enabled[arc]) sum += network.balanceMsat[arc]!;
+  }
+  return sum;
+}
