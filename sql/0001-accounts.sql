@@ -65,10 +65,11 @@ CREATE TABLE operator_use (
   used_at    bigint NOT NULL
 );
 
--- Counters of rate limits, shared by every process (the layout rate-limiter-flexible expects; `expire` is in ms).
+-- Counters of rate limits, shared by every process: the layout rate-limiter-flexible expects. `expire` is in ms, and a
+-- double because that library computes with it as a JavaScript number.
 CREATE TABLE rate_limit (
   key    varchar(255) PRIMARY KEY,
   points integer NOT NULL DEFAULT 0,
-  expire bigint
+  expire double precision
 );
 CREATE INDEX rate_limit_expire ON rate_limit (expire);

@@ -18,7 +18,7 @@ const production = {
 };
 
 test("an empty environment is the embedded default", () => {
-  const config = readConfig({});
+  const config = readConfig("all", {});
   expect(config).toMatchObject({
     HOST: "127.0.0.1",
     PORT: 3000,
@@ -29,15 +29,21 @@ test("an empty environment is the embedded default", () => {
 });
 
 test("a complete production environment is accepted", () => {
-  expect(readConfig(production).lnd).toMatchObject({ host: "127.0.0.1:10009" });
+  expect(readConfig("api", production).lnd).toMatchObject({ host: "127.0.0.1:10009" });
 });
 
 test.each(Object.keys(production).filter((name) => name !== "NODE_ENV"))(
   "production without %s refuses to start",
   (name) => {
-    expect(() => readConfig({ ...production, [name]: undefined })).toThrow(name);
+    expect(() => readConfig("api", { ...production, [name]: undefined })).toThrow(name);
   },
 );
+
+test("the crawler is started without the signing secret and without the right to make invoices", () => {
+  const { L402_MACAROON_SECRET: _, LND_INVOICE_MACAROON_PATH: __, ...least } = production;
+  expect(readConfig("crawler", least).lnd).toBeDefined();
+  expect(() => readConfig("api", least)).toThrow("L402_MACAROON_SECRET");
+});
 
 test.each([
   { name: "short", value: "abcd" },
@@ -45,7 +51,7 @@ test.each([
   { name: "one byte repeated", value: "ab".repeat(32) },
   { name: "not hex", value: "z".repeat(64) },
 ])("a $name signing secret refuses to start and is not printed", ({ value }) => {
-  const start = () => readConfig({ ...production, L402_MACAROON_SECRET: value });
+  const start = () => readConfig("api", { ...production, L402_MACAROON_SECRET: value });
   expect(start).toThrow("L402_MACAROON_SECRET");
   expect(start).not.toThrow(value);
 });
@@ -60,14 +66,14 @@ test.each([
   { LOG_LEVEL: "loud" },
   { OPERATOR_BYPASS_SECRET: "short" },
 ])("%o refuses to start", (wrong) => {
-  expect(() => readConfig(wrong)).toThrow(Object.keys(wrong)[0]);
+  expect(() => readConfig("all", wrong)).toThrow(Object.keys(wrong)[0]);
 });
 
 test("a secret comes from a file, and not from both places", () => {
   const file = path.join(mkdtempSync(path.join(tmpdir(), "satrank-config-")), "secret");
   writeFileSync(file, `${secret}\n`);
   const fromFile = { ...production, L402_MACAROON_SECRET: undefined, L402_MACAROON_SECRET_FILE: file };
-  expect(readConfig(fromFile).L402_MACAROON_SECRET).toBe(secret);
-  expect(() => readConfig({ ...fromFile, L402_MACAROON_SECRET: secret })).toThrow("both set");
-  expect(() => readConfig({ ...fromFile, L402_MACAROON_SECRET_FILE: "/nonexistent" })).toThrow("cannot read");
+  expect(readConfig("api", fromFile).L402_MACAROON_SECRET).toBe(secret);
+  expect(() => readConfig("api", { ...fromFile, L402_MACAROON_SECRET: secret })).toThrow("both set");
+  expect(() => readConfig("api", { ...fromFile, L402_MACAROON_SECRET_FILE: "/nonexistent" })).toThrow("cannot read");
 });

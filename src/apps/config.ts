@@ -28,6 +28,7 @@ const environment = z.object({
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
   CRAWLER_METRICS_PORT: port.default(9091),
   DATA_DIR: z.string().min(1).default(".satrank"),
+  DEMO_RELAY_PORT: port.default(7447),
   GRAPH: z.string().min(1).optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DB_POOL_MAX: z.coerce.number().int().min(2).max(200).default(20),
@@ -50,15 +51,24 @@ const environment = z.object({
 });
 
 const SECRETS = ["L402_MACAROON_SECRET", "OPERATOR_BYPASS_SECRET", "API_KEY", "NOSTR_PRIVATE_KEY"] as const;
-const REQUIRED_IN_PRODUCTION = [
+const REQUIRED_BY_ALL = [
   "PUBLIC_ORIGIN",
   "DATABASE_URL",
   "LND_GRPC_HOST",
   "LND_TLS_CERT_PATH",
-  "LND_INVOICE_MACAROON_PATH",
   "LND_READONLY_MACAROON_PATH",
-  "L402_MACAROON_SECRET",
 ] as const;
+
+/** What each process needs in production, and no more: the crawler is given neither the signing secret nor the right to make invoices. */
+const REQUIRED_IN_PRODUCTION = {
+  api: [...REQUIRED_BY_ALL, "LND_INVOICE_MACAROON_PATH", "L402_MACAROON_SECRET"],
+  crawler: REQUIRED_BY_ALL,
+  all: [...REQUIRED_BY_ALL, "LND_INVOICE_MACAROON_PATH", "L402_MACAROON_SECRET"],
+  tool: [],
+} as const;
+
+/** Who reads the settings: a process, or a command that needs only some of them. */
+export type Reader = keyof typeof REQUIRED_IN_PRODUCTION;
 
 /** The settings of one real LND; absent when the simulated one is to be used. */
 export type LndConfig = {
@@ -74,7 +84,7 @@ export type Config = z.infer<typeof environment> & { lnd: LndConfig | undefined 
  * Reads and checks the environment.
  * @throws CONFIG_INVALID naming each variable that is missing, malformed or weak, never its value
  */
-export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+export function readConfig(reader: Reader = "tool", env: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
   for (const name of SECRETS) readSecretFile(given, name);
 
@@ -83,7 +93,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     throw invalid(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
   }
   const config = parsed.data;
-  const problems = [...weakSecrets(config), ...missingNames(config)];
+  const problems = [...weakSecrets(config), ...missingNames(config, reader)];
   if (problems.length > 0) throw invalid(problems);
   return { ...config, lnd: lndConfig(config) };
 }
@@ -117,11 +127,11 @@ function weakSecrets(config: z.infer<typeof environment>): string[] {
   return problems;
 }
 
-function missingNames(config: z.infer<typeof environment>): string[] {
+function missingNames(config: z.infer<typeof environment>, reader: Reader): string[] {
   if (config.NODE_ENV === "production") {
-    return REQUIRED_IN_PRODUCTION.filter((name) => config[name] === undefined).map(
-      (name) => `${name} is required in production`,
-    );
+    return REQUIRED_IN_PRODUCTION[reader]
+      .filter((name) => config[name] === undefined)
+      .map((name) => `${name} is required in production`);
   }
   if (config.LND_GRPC_HOST !== undefined && config.LND_TLS_CERT_PATH === undefined)
     return ["LND_TLS_CERT_PATH is required with LND_GRPC_HOST"];
@@ -140,4 +150,9 @@ function lndConfig(config: z.infer<typeof environment>): LndConfig | undefined {
 
 function invalid(problems: string[]): OracleError {
   return new OracleError("CONFIG_INVALID", `the configuration does not hold:\n  ${problems.join("\n  ")}`);
+}
+
+/** Whether colour is welcome on a terminal (no-color.org). */
+export function readColourWish(env: NodeJS.ProcessEnv = process.env): boolean {
+  return (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }

@@ -42,7 +42,7 @@ const LIBRARIES: Record<string, string[]> = {
   "@nostr-relay/common": ["apps/demo"],
   "@nostr-relay/core": ["apps/demo"],
   "@nostr-relay/validator": ["apps/demo"],
-  express: ["apps/api", "apps/demo"],
+  express: ["apps/api", "apps/demo", "apps/world.ts"],
   helmet: ["apps/api"],
   zod: ["apps"],
   "zod-openapi": ["apps"],
@@ -114,7 +114,7 @@ function readImports(file: string): string[] {
 /** Package names a file imports, without their sub-paths. */
 function readPackages(file: string): string[] {
   const specifiers = readFileSync(file, "utf8").matchAll(
-    /^(?:import|export)\b[^;]*?\bfrom\s*["']([^."'][^"']*)["']|\bimport\s*\(?\s*["']([^."'][^"']*)["']/gms,
+    /^(?:import|export)\b[^;=()"'`]*?\bfrom\s*["']([^."'][^"']*)["']|\bimport\s*\(?\s*["']([^."'][^"']*)["']/gms,
   );
   return [...specifiers].map(([, from = "", bare = ""]) => {
     const path = from || bare;

@@ -32,23 +32,24 @@ export function openDatabase(options: {
   return pool;
 }
 
-/** Runs `work` in one transaction: all of it, or nothing. */
+/** Runs `work` in one transaction: all of it, or nothing. What `work` throws of its own passes as it is. */
 export async function inTransaction<Result>(
   database: Database,
-  work: (client: pg.PoolClient) => Promise<Result>,
+  work: (client: Queryable) => Promise<Result>,
 ): Promise<Result> {
   const client = await translated(database.connect());
+  const query = ((text: string, values?: unknown[]) => translated(client.query(text, values))) as Queryable["query"];
   let broken: Error | undefined;
   try {
-    await client.query("BEGIN");
-    const result = await work(client);
-    await client.query("COMMIT");
+    await query("BEGIN");
+    const result = await work({ query });
+    await query("COMMIT");
     return result;
   } catch (error) {
     await client.query("ROLLBACK").catch((rollback: Error) => {
       broken = rollback;
     });
-    throw translate(error);
+    throw error;
   } finally {
     client.release(broken);
   }
@@ -67,7 +68,14 @@ export async function translated<Result>(statement: Promise<Result>): Promise<Re
 const UNAVAILABLE_CLASSES = new Set(["08", "53", "57", "58"]);
 
 function translate(error: unknown): unknown {
-  if (error instanceof OracleError || !(error instanceof Error)) return error;
+  // The driver reports a lost connection as a plain Error; a TypeError and its like are faults of ours.
+  if (
+    error instanceof OracleError ||
+    !(error instanceof Error) ||
+    error instanceof TypeError ||
+    error instanceof RangeError
+  )
+    return error;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const fromServer = code !== undefined && /^[0-9A-Z]{5}$/.test(code);
   if (fromServer && !UNAVAILABLE_CLASSES.has(code.slice(0, 2))) return error;

@@ -26,7 +26,12 @@ async function startElsewhere(): Promise<{ url: string; kill(): Promise<void> }>
     child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString().trim()));
     child.once("exit", (code) => reject(new Error(`starter exited with ${code}`)));
   });
-  return { url, kill: () => new Promise((resolve) => (child.once("exit", () => resolve()), child.kill("SIGKILL"))) };
+  const kill = () =>
+    new Promise<void>((resolve) => {
+      child.once("exit", () => resolve());
+      child.kill("SIGKILL");
+    });
+  return { url, kill };
 }
 
 test("after kill -9 the next start finds the leftover server, ends it, and has every row", async () => {

@@ -5,10 +5,10 @@
  * it cannot run as root without a `postgres` user, nor below a private directory, nor without install scripts.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import net from "node:net";
-import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { OracleError } from "../../core/errors.ts";
@@ -26,12 +26,11 @@ export type EmbeddedPostgres = { url: string; stop(): Promise<void> };
  * safety for speed and is for tests only. @throws DATABASE_UNAVAILABLE with what to do next
  */
 export async function startEmbeddedPostgres(options: { dataDir: string; durable: boolean }): Promise<EmbeddedPostgres> {
-  const dataDir = path.resolve(options.dataDir);
   const owner = serverOwner();
-  const native = usableBinaries(path.join(dataDir, "binaries"), owner);
+  const dataDir = reachableDirectory(path.resolve(options.dataDir), owner);
   const cluster = path.join(dataDir, "cluster");
-
   prepareDirectory(dataDir, cluster, owner);
+  const native = usableBinaries(path.join(dataDir, "binaries"), owner);
   await stopLeftover(cluster);
   if (!fs.existsSync(path.join(cluster, "PG_VERSION"))) await initCluster(native, cluster, owner);
 
@@ -72,13 +71,11 @@ function usableBinaries(copyDir: string, owner: Owner): string {
   const linked = links.every(({ target }) => fs.existsSync(path.join(installed, "..", target)));
   if (linked && (!owner || isTraversable(installed))) return installed;
 
-  const home = owner && !isTraversable(copyDir) ? fs.mkdtempSync(path.join(os.tmpdir(), "satrank-postgres-")) : copyDir;
-  const native = path.join(home, "native");
+  const native = path.join(copyDir, "native");
   if (!fs.existsSync(path.join(native, ".complete"))) {
     fs.rmSync(native, { recursive: true, force: true });
     fs.cpSync(installed, native, { recursive: true, verbatimSymlinks: true });
-    for (const { source, target } of links) linkLibrary(path.join(home, source), path.join(home, target));
-    fs.chmodSync(home, 0o755);
+    for (const { source, target } of links) linkLibrary(path.join(copyDir, source), path.join(copyDir, target));
     fs.writeFileSync(path.join(native, ".complete"), "");
   }
   return native;
@@ -113,16 +110,21 @@ function isTraversable(directory: string): boolean {
   return true;
 }
 
+/** Where the server's user can enter: the directory asked for, or one of its own in place of a private one (root's home). */
+function reachableDirectory(dataDir: string, owner: Owner): string {
+  if (!owner || isTraversable(dataDir)) return dataDir;
+  const name = createHash("sha256").update(dataDir).digest("hex").slice(0, 16);
+  const outside = path.join("/var/tmp", `satrank-${name}`);
+  fs.mkdirSync(outside, { recursive: true, mode: 0o755 });
+  if (fs.lstatSync(outside).uid !== 0)
+    throw new OracleError("DATABASE_UNAVAILABLE", `${outside} belongs to somebody else; set DATABASE_URL`);
+  return outside;
+}
+
 function prepareDirectory(dataDir: string, cluster: string, owner: Owner): void {
+  fs.mkdirSync(dataDir, { recursive: true, mode: 0o755 });
   fs.mkdirSync(cluster, { recursive: true, mode: 0o700 });
-  if (!owner) return;
-  if (!isTraversable(dataDir)) {
-    throw new OracleError(
-      "DATABASE_UNAVAILABLE",
-      `root's Postgres runs as another user, which cannot enter ${dataDir}; set DATA_DIR to a directory it can enter, or DATABASE_URL`,
-    );
-  }
-  fs.chownSync(cluster, owner.uid, owner.gid);
+  if (owner) fs.chownSync(cluster, owner.uid, owner.gid);
 }
 
 async function initCluster(native: string, cluster: string, owner: Owner): Promise<void> {

@@ -11,7 +11,7 @@ export async function greet(options: { origin: string; signal: AbortSignal }): P
   if (signal.aborted) return;
   const response = await fetch(`${origin}/api/nodes?limit=40`, { signal });
   const { nodes } = ((await response.json()) as Nodes).data;
-  const [target, caller] = [nodes.at(0), nodes.at(-1)];
+  const [target, caller] = [nodes.at(0), nodes.at(Math.floor(nodes.length / 3))];
   if (!target || !caller) return;
   console.log(firstCall(origin, target, caller));
 }

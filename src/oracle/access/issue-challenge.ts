@@ -12,10 +12,15 @@ export type ChallengePorts = {
   /** An account id nobody has seen before, marked with the key it will be minted under. */
   newTokenId(): Uint8Array;
   /** Signs the macaroon for this invoice and account under the account's root key. */
-  mint(token: { paymentHash: Uint8Array; tokenId: Uint8Array; caveats: string[] }): Uint8Array;
+  mint(token: { paymentHash: Uint8Array; tokenId: Uint8Array; caveats: readonly string[] }): Uint8Array;
 };
 
 export type Challenge = { macaroon: Uint8Array; invoice: string; paymentHash: Uint8Array; amount: Msat };
+
+/** An account to be credited, and the restrictions of the token that asks: the new token must not be wider than the old. */
+export type TopUp = { tokenId: Uint8Array; caveats: readonly string[] };
+
+const OUR_SERVICE = "services=satrank:0";
 
 /** Long enough for a person to pay, short enough that LND is not left with stale invoices. */
 const EXPIRY_SEC = 600;
@@ -28,15 +33,15 @@ const EXPIRY_SEC = 600;
  */
 export async function issueChallenge(
   ports: ChallengePorts,
-  request: { amount: Msat; operation: string; topUp?: Uint8Array },
+  request: { amount: Msat; operation: string; topUp?: TopUp },
 ): Promise<Challenge> {
   const { amount, operation } = request;
-  const tokenId = request.topUp ?? ports.newTokenId();
+  const { tokenId, caveats } = request.topUp ?? { tokenId: ports.newTokenId(), caveats: [OUR_SERVICE] };
   const { paymentHash, invoice } = await ports.addInvoice({
     amount,
     memo: `SatRank ${operation}`,
     expirySec: EXPIRY_SEC,
   });
-  const macaroon = ports.mint({ paymentHash, tokenId, caveats: ["services=satrank:0"] });
+  const macaroon = ports.mint({ paymentHash, tokenId, caveats });
   return { macaroon, invoice, paymentHash, amount };
 }

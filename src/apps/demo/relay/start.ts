@@ -11,6 +11,7 @@ import { Validator } from "@nostr-relay/validator";
 import { WebSocketServer } from "ws";
 import { loadEventCrypto } from "../../../adapters/nostr/wasm.ts";
 import { OracleError } from "../../../core/errors.ts";
+import { now as clock } from "../../clock.ts";
 import { openEventJournal } from "./event-journal.ts";
 import { createEventStore } from "./event-store.ts";
 import { StoredEvents } from "./repository.ts";
@@ -43,7 +44,7 @@ const silent: Logger = { setLogLevel() {}, debug() {}, info() {}, warn() {}, err
 
 /** Starts the relay on what an earlier run left in `dataDir`. @throws CONFIG_INVALID for an address that others could reach */
 export async function startLocalRelay(options: LocalRelayOptions): Promise<LocalRelay> {
-  const { host, port, dataDir, capacity = CAPACITY, now = () => Math.floor(Date.now() / 1000) } = options;
+  const { host, port, dataDir, capacity = CAPACITY, now = clock } = options;
   if (!LOOPBACK.has(host))
     throw new OracleError("CONFIG_INVALID", "the local relay takes anybody's events: it listens on loopback only");
   const { verify } = await loadEventCrypto();

@@ -1,0 +1,57 @@
+/** Table `prediction`: each probability that was given, written before its outcome can be known. */
+import type { Msat, UnixSeconds } from "../../core/units.ts";
+import { type Queryable, translated } from "./connect.ts";
+
+export type Prediction = {
+  predictionId: string;
+  target: Uint8Array;
+  caller: Uint8Array | undefined;
+  amount: Msat;
+  probability: number;
+  low: number;
+  high: number;
+  firstTry: number;
+  verdict: string;
+  graphDigest: Uint8Array;
+  /** Name and version of the model, so that its record is kept apart from later ones. */
+  model: string;
+  at: UnixSeconds;
+};
+
+export function predictionTable(database: Queryable) {
+  return {
+    async append(prediction: Prediction): Promise<void> {
+      const {
+        predictionId,
+        target,
+        caller,
+        amount,
+        probability,
+        low,
+        high,
+        firstTry,
+        verdict,
+        graphDigest,
+        model,
+        at,
+      } = prediction;
+      const text = `INSERT INTO prediction (prediction_id, target_key, caller_key, amount_msat, probability, low, high, first_try,
+        verdict, graph_digest, model, predicted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
+      const values = [
+        predictionId,
+        target,
+        caller,
+        amount,
+        probability,
+        low,
+        high,
+        firstTry,
+        verdict,
+        graphDigest,
+        model,
+        at,
+      ];
+      await translated(database.query({ name: "prediction-append", text, values }));
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** Every operation's contract, with the prices of a configuration. */
+import { type Msat, msat } from "../../core/units.ts";
+import type { Contract } from "./operation.ts";
+import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
+import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
+import { resolveIntentContract } from "./routes/resolve-intent.ts";
+
+export const DEFAULT_INTENT_PRICE = msat(1_000n);
+
+export function apiContracts(intentPrice: Msat = DEFAULT_INTENT_PRICE): Contract[] {
+  return [
+    { ...resolveIntentContract, price: intentPrice },
+    listNodesContract,
+    searchNodesContract,
+    getHealthContract,
+    getLivenessContract,
+    getReadinessContract,
+  ];
+}

@@ -1,0 +1,92 @@
+/** The OpenAPI 3.1 document, generated from the contracts that also validate. */
+import { z } from "zod";
+import { createDocument, type ZodOpenApiOperationObject } from "zod-openapi";
+import { ERRORS } from "../../core/errors.ts";
+import { REFUSALS, type Refusal, refusalCode } from "../../core/l402/refusal.ts";
+import type { Contract } from "./operation.ts";
+
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum([...Object.keys(ERRORS), ...(Object.keys(REFUSALS) as Refusal[]).map(refusalCode)] as [
+      string,
+      ...string[],
+    ]),
+    detail: z.string(),
+  })
+  .meta({ id: "Problem", description: "RFC 9457 problem with a stable code" });
+
+const challenge = problem
+  .extend({
+    error: z.string(),
+    invoice: z.string(),
+    macaroon: z.string(),
+    token: z.string(),
+    paymentHash: z.string(),
+    amountSats: z.int(),
+    priceSats: z.int(),
+    price_sats: z.int(),
+  })
+  .meta({ id: "Challenge", description: "A payable L402 challenge; the same as in WWW-Authenticate" });
+
+/** One document for a set of contracts. `origin` is where the API is reached, without a trailing slash. */
+export function openApiDocument(contracts: Contract[], facts: { origin: string; version: string }): object {
+  const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
+  for (const contract of contracts) {
+    paths[contract.path] = { ...paths[contract.path], [contract.method]: describe(contract) };
+  }
+  return createDocument({
+    openapi: "3.1.0",
+    info: {
+      title: "SatRank",
+      version: facts.version,
+      description: "A Lightning trust oracle that is paid over Lightning (L402).",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: facts.origin }],
+    paths,
+    components: {
+      securitySchemes: {
+        l402: {
+          type: "apiKey",
+          in: "header",
+          name: "Authorization",
+          description: "L402 <base64 macaroon>:<hex preimage>, from a 402 challenge",
+          "x-l402-scheme": "L402",
+        },
+      },
+    },
+  });
+}
+
+function describe(contract: Contract): ZodOpenApiOperationObject {
+  const { operation, summary, price, query, body, response } = contract;
+  const problems = { content: { "application/problem+json": { schema: problem } } };
+  return {
+    operationId: operation,
+    summary,
+    ...(query && { requestParams: { query } }),
+    ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
+    security: price === undefined ? [] : [{ l402: [] }],
+    ...(price !== undefined && {
+      "x-l402-service": "satrank",
+      "x-l402-capability": operation,
+      "x-l402-pricing": { model: "fixed", price_msat: Number(price) },
+    }),
+    responses: {
+      "200": { description: "Done", content: { "application/json": { schema: z.object({ data: response }) } } },
+      ...(price !== undefined && {
+        "402": {
+          description: "Payment required: pay the invoice and repeat",
+          headers: z.object({ "WWW-Authenticate": z.string() }),
+          content: { "application/problem+json": { schema: challenge } },
+        },
+        "401": { description: "Malformed or forged credential", ...problems },
+      }),
+      "400": { description: "Bad input; nothing was charged", ...problems },
+      "503": { description: "Try again after Retry-After; nothing was charged", ...problems },
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/** Failures as RFC 9457 problem documents with a stable `code`. */
+import type { ErrorRequestHandler, Response } from "express";
+import { ERRORS, type ErrorCode, OracleError } from "../../core/errors.ts";
+import type { Events } from "../events.ts";
+
+export type Problem = { status: number; code: string; title: string; detail: string } & Record<string, unknown>;
+
+/** Seconds after which a caller may try again, for failures that pass by themselves. */
+const RETRY_AFTER_SEC: Partial<Record<ErrorCode, number>> = {
+  PAYMENT_PENDING: 2,
+  RATE_LIMITED: 30,
+  LND_UNAVAILABLE: 10,
+  DATABASE_UNAVAILABLE: 5,
+  GRAPH_NOT_READY: 5,
+  SHUTTING_DOWN: 5,
+};
+
+/** States that end by themselves and are told to the caller: they say nothing is wrong here. */
+const PASSING = new Set<ErrorCode>(["GRAPH_NOT_READY", "SHUTTING_DOWN"]);
+
+/** Writes a problem. `type` points at the page that explains the code. */
+export function sendProblem(response: Response, problem: Problem): void {
+  const { status, code, title, detail, ...more } = problem;
+  response
+    .status(status)
+    .type("application/problem+json")
+    .send(
+      JSON.stringify({
+        type: `/api/docs/errors#${code.toLowerCase().replaceAll("_", "-")}`,
+        title,
+        status,
+        code,
+        detail,
+        ...more,
+      }),
+    );
+}
+
+/** The last handler: names the failure, and tells a stranger nothing of our insides. */
+export function errorHandler(events: Events): ErrorRequestHandler {
+  return (thrown: unknown, request, response, _next) => {
+    const error = known(thrown);
+    const status = ERRORS[error.code];
+    if (status >= 500 && !PASSING.has(error.code))
+      events.failed(`api ${request.method} ${request.route?.path ?? request.path}`, thrown);
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const retryAfter = RETRY_AFTER_SEC[error.code];
+    if (retryAfter !== undefined && !response.hasHeader("Retry-After")) response.set("Retry-After", String(retryAfter));
+    const detail = error.code === "INTERNAL" ? "something failed here; nothing was charged" : error.message;
+    sendProblem(response, { status, code: error.code, title: title(error.code), detail, ...extra(error) });
+  };
+}
+
+/** "GRAPH_NOT_READY" reads as "Graph not ready". */
+export function title(code: string): string {
+  const words = code.toLowerCase().replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Failures of Express's own parsers, by the type they carry. */
+const BODY_FAILURES: Record<string, ErrorCode> = {
+  "entity.parse.failed": "JSON_MALFORMED",
+  "entity.too.large": "BODY_TOO_LARGE",
+  "encoding.unsupported": "MEDIA_TYPE_UNSUPPORTED",
+  "charset.unsupported": "MEDIA_TYPE_UNSUPPORTED",
+  "request.size.invalid": "JSON_MALFORMED",
+  "request.aborted": "TIMED_OUT",
+};
+
+function known(thrown: unknown): OracleError {
+  if (thrown instanceof OracleError) return thrown;
+  const type = thrown instanceof Error && "type" in thrown && typeof thrown.type === "string" ? thrown.type : "";
+  const code = BODY_FAILURES[type];
+  if (code) return new OracleError(code, (thrown as Error).message, { cause: thrown });
+  if (thrown instanceof URIError)
+    return new OracleError("ROUTE_UNKNOWN", "the path is not valid percent-encoding", { cause: thrown });
+  return new OracleError("INTERNAL", "unexpected failure", { cause: thrown });
+}
+
+/** A validation failure lists its issues beside the text. */
+function extra(error: OracleError): Record<string, unknown> {
+  return error.code === "VALIDATION_FAILED" && Array.isArray(error.cause) ? { issues: error.cause } : {};
+}

@@ -1,0 +1,48 @@
+/** Starts the crawler: its jobs, on as many machines as wanted, and its metrics on loopback. */
+import { closeLnd } from "../../adapters/lnd/connect.ts";
+import { openDatabase } from "../../adapters/postgres/connect.ts";
+import { type Job, startJobs } from "../../adapters/postgres/jobs.ts";
+import type { Running } from "../lifecycle.ts";
+import { openLnd } from "../lnd-endpoint.ts";
+import type { Start } from "../world.ts";
+import { deliverEventsJob } from "./jobs/deliver-events.ts";
+import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
+import { refreshGraphJob } from "./jobs/refresh-graph.ts";
+import { startMetricsServer } from "./metrics-server.ts";
+import { createPublisher } from "./publisher.ts";
+
+/** Works until stopped. Without a Nostr key it rates and publishes nothing. */
+export async function startCrawler({ config, world, events, signal }: Start): Promise<Running> {
+  const onError = (error: Error) => events.failed("database connection", error);
+  const database = openDatabase({ url: world.databaseUrl, maxConnections: 4, onError });
+  const lnd = openLnd(world.lnd, "readonly");
+  const origin = config.PUBLIC_ORIGIN ?? `http://${config.HOST}:${config.PORT}`;
+
+  const publishing: Job[] = [];
+  if (world.nostrPrivateKey !== undefined) {
+    const publisher = await createPublisher({ secret: world.nostrPrivateKey, origin, relays: world.nostrRelays });
+    publishing.push(publishAssertionsJob({ database, publisher, origin, lnd, events, signal }));
+    publishing.push(...world.nostrRelays.map((relay) => deliverEventsJob({ database, relay, events, signal })));
+    events.log.info({ pubkey: publisher.nodePubkey, relays: world.nostrRelays }, "assertions are signed by");
+  }
+
+  let publishNow = async () => {};
+  const everySec = config.CRAWL_INTERVAL_LND_GRAPH_SEC;
+  const refresh = refreshGraphJob({ database, lnd, everySec, events, signal }, () => publishNow());
+  const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
+  const jobs = await startJobs(world.databaseUrl, [refresh, ...publishing], {
+    onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
+    onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
+  });
+  if (publishing.length > 0) publishNow = () => jobs.runNow("publish-assertions");
+
+  return {
+    name: "crawler",
+    async stop() {
+      await jobs.stop();
+      await metrics.stop();
+      closeLnd(lnd);
+      await database.end();
+    },
+  };
+}

@@ -1,0 +1,115 @@
+/** One function per business event: its log line and its counter are defined together, and nowhere else. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { OracleError } from "../core/errors.ts";
+import type { Logger } from "./log.ts";
+
+export type Events = ReturnType<typeof createEvents>;
+
+export function createEvents(log: Logger) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "satrank_" });
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name: `satrank_${name}`, help, labelNames, registers });
+  const gauge = (name: string, help: string, labelNames: string[] = []) =>
+    new Gauge({ name: `satrank_${name}`, help, labelNames, registers });
+
+  const requests = new Histogram({
+    name: "satrank_http_request_duration_seconds",
+    help: "Time from the first byte of a request to the last of its answer",
+    labelNames: ["operation", "status"],
+    buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+    registers,
+  });
+  const challenges = counter("challenges_total", "402 answers with a payable challenge", ["operation", "reason"]);
+  const refusals = counter("refusals_total", "Credentials refused without a challenge", ["operation", "reason"]);
+  const charges = counter("charges_total", "Priced calls by how they ended", ["operation", "outcome"]);
+  const chargedMsat = counter("charged_msat_total", "Msat earned by settled calls", ["operation"]);
+  const refunded = counter("abandoned_charges_refunded_total", "Charges of dead processes that were given back");
+  const operatorUses = counter("operator_uses_total", "Calls served under an operator's token", ["operation"]);
+  const limited = counter("rate_limit_hits_total", "Requests refused by a limit", ["limit"]);
+  const failures = counter("failures_total", "Failures by code and place", ["place", "code"]);
+  const lndUp = gauge("lnd_reachable", "1 while LND answers GetInfo");
+  const graphNodes = gauge("graph_nodes", "Nodes of the newest graph");
+  const graphChannels = gauge("graph_channels", "Channels of the newest graph");
+  const graphSeconds = gauge("graph_refresh_seconds", "Duration of the last graph refresh by stage", ["stage"]);
+  const jobs = counter("jobs_total", "Crawler jobs by result", ["job", "result"]);
+  const published = counter("nostr_events_total", "Nostr events by what became of them", ["outcome"]);
+  const scoredAt = gauge("scored_at_seconds", "Unix time of the newest scores");
+
+  return {
+    registry,
+    log,
+    request(operation: string, status: number, seconds: number): void {
+      requests.observe({ operation, status: String(status) }, seconds);
+      if (seconds > 1) log.warn({ operation, status, seconds: Number(seconds.toFixed(3)) }, "slow request");
+    },
+    challenged(operation: string, reason: string): void {
+      challenges.inc({ operation, reason });
+    },
+    refused(operation: string, reason: string): void {
+      refusals.inc({ operation, reason });
+      log.info({ operation, reason }, "credential refused");
+    },
+    charged(operation: string, msat: bigint): void {
+      charges.inc({ operation, outcome: "settled" });
+      chargedMsat.inc({ operation }, Number(msat));
+    },
+    chargeReturned(operation: string, code: string): void {
+      charges.inc({ operation, outcome: "refunded" });
+      log.warn({ operation, code }, "a charged call failed and was refunded");
+    },
+    abandonedRefunded(count: number): void {
+      refunded.inc(count);
+      log.warn({ count }, "charges of a dead process were refunded");
+    },
+    operatorServed(operation: string, address: string): void {
+      operatorUses.inc({ operation });
+      log.info({ operation, address }, "served under an operator's token");
+    },
+    limited(limit: string): void {
+      limited.inc({ limit });
+    },
+    failed(place: string, error: unknown): void {
+      const code = error instanceof OracleError ? error.code : "INTERNAL";
+      failures.inc({ place, code });
+      const details = { place, code, error: describe(error) };
+      if (code === "INTERNAL")
+        log.error({ ...details, stack: error instanceof Error ? error.stack : undefined }, "unexpected failure");
+      else log.warn(details, "failure");
+    },
+    lnd(reachable: boolean): void {
+      lndUp.set(reachable ? 1 : 0);
+    },
+    graphLoaded(counts: { nodes: number; channels: number }): void {
+      graphNodes.set(counts.nodes);
+      graphChannels.set(counts.channels);
+      log.info(counts, "graph loaded");
+    },
+    graphStage(stage: string, seconds: number): void {
+      graphSeconds.set({ stage }, seconds);
+      log.info({ stage, seconds: Number(seconds.toFixed(3)) }, "graph refresh");
+    },
+    jobDone(job: string, facts: Record<string, unknown>): void {
+      jobs.inc({ job, result: "done" });
+      log.info({ job, ...facts }, "job done");
+    },
+    jobFailed(job: string, error: unknown): void {
+      jobs.inc({ job, result: "failed" });
+      log.warn({ job, error: describe(error) }, "job failed; it will be tried again");
+    },
+    published(outcome: string, count: number): void {
+      if (count > 0) published.inc({ outcome }, count);
+    },
+    scored(at: number): void {
+      scoredAt.set(at);
+    },
+  };
+}
+
+/** An error and its causes in one line, without a stack. */
+function describe(error: unknown, depth = 0): string {
+  if (!(error instanceof Error)) return String(error);
+  const text = error.message || error.name;
+  return error.cause === undefined || depth > 3 ? text : `${text} <- ${describe(error.cause, depth + 1)}`;
+}

@@ -1,0 +1,20 @@
+/** The outside of a process: the systems it talks to, real or embedded. */
+import type { Router } from "express";
+import type { Config } from "./config.ts";
+import type { Events } from "./events.ts";
+import type { LndEndpoint } from "./lnd-endpoint.ts";
+
+export type World = {
+  databaseUrl: string;
+  lnd: LndEndpoint;
+  /** 64 hex digits: the key from which every token's root key is derived. The api alone needs it. */
+  l402MacaroonSecret: string | undefined;
+  /** Signs assertions; without it nothing is published. */
+  nostrPrivateKey: string | undefined;
+  nostrRelays: string[];
+  /** Present in the embedded world only. */
+  demo?: { router: Router };
+};
+
+/** What both the api and the crawler are started with. */
+export type Start = { config: Config; world: World; events: Events; signal: AbortSignal };

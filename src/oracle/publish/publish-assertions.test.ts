@@ -1,0 +1,128 @@
+/** Which scores become events, and that saying the same again says nothing. */
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { expect, test } from "vitest";
+import { toHex } from "../../core/bytes.ts";
+import type { NodeAssertion } from "../../core/nip85/assertion.ts";
+import { contentHash } from "../../core/nip85/content-hash.ts";
+import { addressOf, eventId, type SignedEvent, tagValue } from "../../core/nip85/event.ts";
+import type { PublishedVersion } from "../../core/nip85/republish.ts";
+import { unixSeconds } from "../../core/units.ts";
+import { type PublishPorts, publishAssertions } from "./publish-assertions.ts";
+import { publishIdentity } from "./publish-identity.ts";
+
+const start = unixSeconds(1_790_000_000);
+const DAY = 86_400;
+const pubkey = "ab".repeat(32);
+const keys = Array.from({ length: 200 }, (_, index) =>
+  toHex(secp256k1.Point.BASE.multiply(BigInt(index + 1)).toBytes()),
+);
+const scores = keys.map((nodeKey, index): NodeAssertion => {
+  return { nodeKey, rank: index % 101, rankLow: 0, rankHigh: 100, reachRatio: 0.5, observations: 9, asOf: start };
+});
+
+/** An outbox in memory. */
+function world() {
+  const published = new Map<string, PublishedVersion & { event: SignedEvent }>();
+  const staged: { event: SignedEvent; subject: string; priority: number }[] = [];
+  const ports: PublishPorts = {
+    findPublished: async (_key, addresses) =>
+      new Map(addresses.flatMap((d) => (published.has(d) ? [[d, published.get(d)!] as const] : []))),
+    sign: async (events) => events.map((event) => ({ ...event, id: eventId(event), sig: "00".repeat(64) })),
+    async stage(events) {
+      staged.push(...events);
+      for (const { event } of events) published.set(addressOf(event), { event, contentHash: contentHash(event) });
+      return events.length;
+    },
+  };
+  const publish = (input: readonly NodeAssertion[], now = start, signal = new AbortController().signal) =>
+    publishAssertions(ports, {
+      scores: input,
+      pubkey,
+      origin: "https://oracle.example",
+      network: "mainnet",
+      now,
+      signal,
+    });
+  return { published, staged, ports, publish };
+}
+
+test("everything is new once, and after that nothing is", async () => {
+  const { publish, staged } = world();
+  expect(await publish(scores)).toMatchObject({ considered: 200, staged: 200, unchanged: 0, reasons: { new: 200 } });
+  expect(await publish(scores, unixSeconds(start + 3600))).toMatchObject({
+    considered: 200,
+    staged: 0,
+    unchanged: 200,
+  });
+  expect(staged).toHaveLength(200);
+});
+
+test("when one in a hundred changes, exactly those are published, under a later second", async () => {
+  const { publish, published } = world();
+  await publish(scores);
+  const changed = scores.map((score, index) => (index % 100 === 10 ? { ...score, rank: score.rank + 3 } : score));
+  expect(await publish(changed)).toMatchObject({ staged: 2, unchanged: 198, reasons: { rank: 2, new: 0 } });
+  expect(published.get(`lightning:node:${keys[10]}`)?.event.created_at).toBe(start + 1);
+});
+
+test("a renewal says the same, data time included; news brings its own data time", async () => {
+  const { publish, published } = world();
+  const [score] = scores as [NodeAssertion];
+  const address = `lightning:node:${score.nodeKey}`;
+  await publish([score]);
+  const late = unixSeconds(start + 29 * DAY);
+  expect(await publish([{ ...score, asOf: late }], late)).toMatchObject({ staged: 1, reasons: { renewal: 1 } });
+  expect(tagValue(published.get(address)!.event, "as_of")).toBe(String(start));
+  expect(tagValue(published.get(address)!.event, "expiration")).toBe(String(late + 30 * DAY));
+
+  await publish([{ ...score, rank: 50, asOf: late }], late);
+  expect(tagValue(published.get(address)!.event, "as_of")).toBe(String(late));
+});
+
+test("a score that breaks a rule is reported and the others are published", async () => {
+  const { publish, staged } = world();
+  const bad = [
+    { ...scores[1]!, rank: 101 },
+    { ...scores[2]!, nodeKey: `02${"ff".repeat(32)}` },
+    { ...scores[3]!, observations: 1.5 },
+  ];
+  const report = await publish([scores[0]!, ...bad]);
+  expect(report).toMatchObject({ considered: 4, staged: 1, refusedCount: 3 });
+  expect(report.refused.map(({ faults }) => faults.map(({ rule }) => rule))).toEqual([[6], [10], [7]]);
+  expect(staged.map(({ subject }) => subject)).toEqual([keys[0]]);
+});
+
+test("a version dated too far ahead is not overtaken by guessing", async () => {
+  const { publish } = world();
+  await publish([scores[0]!], unixSeconds(start + 1000));
+  const report = await publish([{ ...scores[0]!, rank: 90 }], start);
+  expect(report.refused[0]?.faults).toEqual([{ rule: 14, message: "created_at lies in the future" }]);
+});
+
+test("an abort stops between chunks", async () => {
+  const { publish, ports } = world();
+  const controller = new AbortController();
+  const { stage } = ports;
+  ports.stage = (events, now) => {
+    controller.abort();
+    return stage(events, now);
+  };
+  expect(await publish(scores, start, controller.signal)).toMatchObject({ considered: 32, staged: 32 });
+});
+
+test("a profile is published when it changes, and only then", async () => {
+  const { ports, staged } = world();
+  const profile = (about: string) => ({
+    pubkey,
+    created_at: start,
+    kind: 0,
+    tags: [],
+    content: JSON.stringify({ name: "Oracle", about }),
+  });
+  const publish = (about: string) => publishIdentity(ports, { events: [profile(about)], now: start });
+  expect(await publish("one")).toMatchObject({ staged: 1, unchanged: 0 });
+  expect(await publish("one")).toMatchObject({ staged: 0, unchanged: 1 });
+  expect(await publish("two")).toMatchObject({ staged: 1, unchanged: 0 });
+  expect(staged.map(({ event }) => event.created_at)).toEqual([start, start + 1]);
+  expect(await publish("\u007f")).toMatchObject({ staged: 0, refused: [{ kind: 0, faults: [{ rule: 8 }] }] });
+});

@@ -1,0 +1,204 @@
+/** The product from outside: the printed lines are pasted, a real client pays, a kill -9 loses nothing, the event verifies. */
+import { execFile } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { fetch402 } from "@getalby/lightning-tools/402";
+import { fetchWithL402 } from "@getalby/lightning-tools/402/l402";
+import { loadWasmSync, Event as RustEvent } from "@rust-nostr/nostr-sdk";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { fetchEvents } from "../adapters/nostr/fetch-events.ts";
+import { resolveIntentContract } from "../apps/api/routes/resolve-intent.ts";
+import { freePorts, type Ports, type Program, startProgram } from "./program.ts";
+
+const run = promisify(execFile);
+const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), "satrank-e2e-"));
+fs.chmodSync(dataDir, 0o755);
+let ports: Ports;
+let program: Program;
+
+beforeAll(async () => {
+  ports = await freePorts();
+  program = await startProgram(dataDir, ports);
+}, 90_000);
+afterAll(async () => {
+  expect(await program.kill("SIGTERM")).toBe(0);
+  fs.rmSync(dataDir, { recursive: true, force: true });
+}, 60_000);
+
+const question = () => JSON.parse(/QUESTION='(\{.*?\})'/.exec(program.printed())?.[1] ?? "{}");
+const post = (route: string, body: unknown, headers: Record<string, string> = {}) =>
+  fetch(`${program.origin}${route}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+const wallet = {
+  async payInvoice({ invoice }: { invoice: string }): Promise<{ preimage: string }> {
+    const response = await post("/demo/pay", { invoice });
+    if (!response.ok) throw new Error(await response.text());
+    return (await response.json()) as { preimage: string };
+  },
+};
+
+/** A challenge and its payment, not yet used. */
+async function buy(): Promise<string> {
+  const challenge = (await (await post("/api/intent", question())).json()) as { macaroon: string; invoice: string };
+  const { preimage } = await wallet.payInvoice(challenge);
+  return `L402 ${challenge.macaroon}:${preimage}`;
+}
+
+test("the printed lines work when they are pasted", async () => {
+  const lines = program
+    .printed()
+    .split("\n")
+    .filter((line) => line.startsWith("  "))
+    .join("\n");
+  const { stdout } = await run("bash", ["-c", `set -eu\n${lines}`], {
+    env: { PATH: `${path.dirname(process.execPath)}:${process.env["PATH"]}` },
+  });
+  expect(stdout).toContain("HTTP/1.1 402 Payment Required");
+  expect(stdout).toMatch(/WWW-Authenticate: L402 macaroon="[^"]+", invoice="lnbcrt[^"]+"/);
+  expect(stdout).toContain("HTTP/1.1 200 OK");
+  const { data } = JSON.parse(stdout.slice(stdout.lastIndexOf('{"data"')));
+  expect(resolveIntentContract.response.parse(data)).toEqual(data);
+  expect(data.target).toBe(question().target);
+}, 60_000);
+
+test.each([
+  { name: "fetch402", client: fetch402 },
+  { name: "fetchWithL402", client: fetchWithL402 },
+])("a real client completes pay, retry, 200: Alby $name", async ({ client }) => {
+  const request = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(question()) };
+  const response = await client(`${program.origin}/api/intent`, request, { wallet } as never);
+  expect(response.status).toBe(200);
+  const { data } = (await response.json()) as { data: { probability: number; verdict: string } };
+  expect(data.probability).toBeGreaterThanOrEqual(0);
+  expect(response.headers.get("x-satrank-cost-msat")).toBe("1000");
+});
+
+test("the operator's first smoke test works literally: 64-hex names, 402, a regtest invoice", async () => {
+  const response = await post("/api/intent", { target: "ab".repeat(32), caller: "cd".repeat(32) });
+  expect(response.status).toBe(402);
+  expect(response.headers.get("www-authenticate")).toMatch(/^L402 macaroon="[^"]+", invoice="lnbcrt/);
+});
+
+test("health has every field, and all is well", async () => {
+  const response = await fetch(`${program.origin}/api/health`);
+  const { data } = (await response.json()) as { data: Record<string, unknown> };
+  expect(response.status).toBe(200);
+  expect(data).toMatchObject({ status: "ok", dbStatus: "ok", lndStatus: "ok", scoringStale: false });
+  expect(data["schemaVersion"]).toBe(data["expectedSchemaVersion"]);
+  expect(data["nodePubkey"]).toMatch(/^0[23][0-9a-f]{64}$/);
+});
+
+test.each([
+  "/api/nodes?limit=5",
+  "/api/nodes/search?alias=demo",
+  "/api/health/live",
+  "/api/health/ready",
+  "/api/openapi.json",
+  "/metrics",
+])("%s answers", async (route) => {
+  const response = await fetch(program.origin + route);
+  expect(response.status).toBe(200);
+  expect((await response.text()).length).toBeGreaterThan(20);
+});
+
+test("walking all pages shows each rated node once, best first", async () => {
+  const seen: { key: string; rank: number }[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const page: Response = await fetch(
+      `${program.origin}/api/nodes?limit=7${cursor === "" ? "" : `&cursor=${cursor}`}`,
+    );
+    const { data } = (await page.json()) as {
+      data: { nodes: { key: string; rank: number }[]; nextCursor: string | null };
+    };
+    seen.push(...data.nodes);
+    cursor = data.nextCursor;
+  }
+  expect(new Set(seen.map(({ key }) => key)).size).toBe(seen.length);
+  expect(seen.length).toBeGreaterThan(10);
+  expect(seen.map(({ rank }) => rank)).toEqual(seen.map(({ rank }) => rank).sort((a, b) => b - a));
+});
+
+test("a node is found by key, by hash and by alias, and gives one answer", async () => {
+  const { data } = (await (await fetch(`${program.origin}/api/nodes?limit=1`)).json()) as {
+    data: { nodes: { key: string; alias: string }[] };
+  };
+  const { key, alias } = data.nodes[0]!;
+  const hash = Buffer.from(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key))).toString("hex");
+  for (const target of [key, hash, `alias@${alias}`]) {
+    const response = await post("/api/intent", { ...question(), target }, { Authorization: await buy() });
+    expect([target, response.status]).toEqual([target, 200]);
+    expect(((await response.json()) as { data: { target: string } }).data.target).toBe(key);
+  }
+});
+
+test("the published assertion is verified by an independent library, and by satrank verify", async () => {
+  const { target } = question();
+  const filter = { kinds: [30385], "#d": [`lightning:regtest:node:${target}`], limit: 1 };
+  let events: unknown[] = [];
+  for (let i = 0; i < 100 && events.length === 0; i++) {
+    events = await fetchEvents(program.relayUrl, filter);
+    if (events.length === 0) await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  loadWasmSync();
+  const event = RustEvent.fromJson(JSON.stringify(events[0]));
+  expect(event.verify()).toBe(true);
+
+  const command = ["--import", "tsx", "src/apps/cli/main.ts", "--json", "verify", target, "--relay", program.relayUrl];
+  const { stdout } = await run(process.execPath, command);
+  expect(JSON.parse(stdout)).toMatchObject([{ holds: true }]);
+
+  const forged = path.join(dataDir, "forged.json");
+  fs.writeFileSync(forged, JSON.stringify({ ...(events[0] as object), created_at: 1 }));
+  await expect(
+    run(process.execPath, ["--import", "tsx", "src/apps/cli/main.ts", "verify", forged]),
+  ).rejects.toMatchObject({ code: 1 });
+}, 60_000);
+
+test("the command line pays and answers in one go", async () => {
+  const { target, caller } = question();
+  const command = [
+    "--import",
+    "tsx",
+    "src/apps/cli/main.ts",
+    "intent",
+    target,
+    "--caller",
+    caller,
+    "--url",
+    program.origin,
+  ];
+  await expect(run(process.execPath, command)).rejects.toMatchObject({ code: 3 });
+  const { stdout } = await run(process.execPath, [...command, "--pay-demo"]);
+  expect(stdout).toMatch(/PAY|CAUTION|AVOID|INSUFFICIENT/);
+}, 60_000);
+
+test("kill -9 loses nothing that was acknowledged: a paid token, a balance, the published events", async () => {
+  const paidNotUsed = await buy();
+  const published = await fetchEvents(program.relayUrl, { kinds: [30385], limit: 500 });
+  await program.kill("SIGKILL");
+  program = await startProgram(dataDir, ports);
+
+  const answer = await post("/api/intent", question(), { Authorization: paidNotUsed });
+  expect(answer.status).toBe(200);
+  expect((await post("/api/intent", question(), { Authorization: paidNotUsed })).status).toBe(402);
+  const after = await fetchEvents(program.relayUrl, { kinds: [30385], limit: 500 });
+  expect(after.length).toBe(published.length);
+}, 120_000);
+
+test("a second start over the same data directory is refused, and says why", async () => {
+  const env = {
+    ...process.env,
+    DATA_DIR: dataDir,
+    PORT: "0",
+    DEMO_RELAY_PORT: "0",
+    CRAWLER_METRICS_PORT: "0",
+    LOG_LEVEL: "info",
+  };
+  const second = run(process.execPath, ["--import", "tsx", "src/apps/main.ts", "all"], { env });
+  await expect(second).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining("is in use by process") });
+}, 60_000);
