@@ -27,6 +27,7 @@ ENV NODE_ENV=production
 COPY package.json LICENSE ./
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY sql ./sql
+COPY docs/errors.md ./docs/errors.md
 COPY --from=build /app/dist ./dist
 USER 10001:10001
 EXPOSE 3000

@@ -57,7 +57,7 @@ coverage: install ## run every test and show what they reach
 
 .PHONY: test-nodes
 test-nodes: install ## run every test on other Node majors too; NODES="22 24"
-	@sh scripts/test-on-nodes.sh $(or $(NODES),22 24)
+	@scripts/test-on-nodes.sh $(or $(NODES),22 24)
 
 .PHONY: build
 build: $(BUILT) ## compile to dist/
@@ -82,7 +82,7 @@ image: ## build the container image; BASE_IMAGE=... builds on another base
 
 .PHONY: deploy
 deploy: ## ship this work tree; SATRANK_HOST=user@host REMOTE_DIR=/srv/satrank
-	@sh scripts/deploy.sh
+	@scripts/deploy.sh
 
 .PHONY: install
 install: $(INSTALLED)

@@ -50,7 +50,13 @@ const environment = z.object({
   CHALLENGES_PER_MINUTE_GLOBAL: z.coerce.number().int().min(1).max(10_000_000).default(3_000),
 });
 
-const SECRETS = ["L402_MACAROON_SECRET", "OPERATOR_BYPASS_SECRET", "API_KEY", "NOSTR_PRIVATE_KEY"] as const;
+const SECRETS = [
+  "DATABASE_URL",
+  "L402_MACAROON_SECRET",
+  "OPERATOR_BYPASS_SECRET",
+  "API_KEY",
+  "NOSTR_PRIVATE_KEY",
+] as const;
 const REQUIRED_BY_ALL = [
   "PUBLIC_ORIGIN",
   "DATABASE_URL",

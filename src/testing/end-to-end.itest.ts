@@ -99,6 +99,9 @@ test.each([
   "/api/health/live",
   "/api/health/ready",
   "/api/openapi.json",
+  "/api/docs/errors",
+  "/.well-known/l402.json",
+  "/.well-known/l402-services",
   "/metrics",
 ])("%s answers", async (route) => {
   const response = await fetch(program.origin + route);

@@ -1,16 +1,14 @@
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { loadSync } from "@grpc/proto-loader";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { errorCode } from "../../core/errors.ts";
 import { aliasOf, arcTail, channelId, findNodeHex, nodeKeyHex, POLICY_KNOWN } from "../../core/graph/channel-graph.ts";
 import { graphFromRecords } from "../../core/graph/records.ts";
 import { graphDigest } from "../../core/graph/snapshot.ts";
+import { describeGraphMessage, loadGraphCodec } from "../../testing/describe-graph.ts";
 import { syntheticGraph } from "../../testing/synthetic-graph.ts";
 import { decodeChannelGraph, readChannelGraph } from "./decode-channel-graph.ts";
 
-const encode = loadEncoder();
+const { encode } = loadGraphCodec();
 const A = `02${"0a".repeat(32)}`;
 const B = `03${"ff".repeat(32)}`;
 /** One node and one channel with every field LND fills, the shape of a real answer. */
@@ -72,17 +70,7 @@ test("every field of LND's answer arrives", () => {
 
 test("the bytes of a generated encoder give the graph of the same records", () => {
   const { nodes, channels } = syntheticGraph({ nodes: 120, channels: 400, seed: 8 });
-  const bytes = encode({
-    nodes: nodes.map(({ key, alias, updatedAt }) => ({ pub_key: key, alias, last_update: updatedAt })),
-    edges: channels.map((channel) => ({
-      channel_id: channel.id.toString(),
-      node1_pub: channel.node1,
-      node2_pub: channel.node2,
-      capacity: channel.capacitySat,
-      node1_policy: toWire(channel.policy1!),
-      node2_policy: toWire(channel.policy2!),
-    })),
-  });
+  const bytes = encode(describeGraphMessage(nodes, channels));
 
   expect(graphDigest(decodeChannelGraph(bytes))).toBe(graphDigest(graphFromRecords(nodes, channels).graph));
 });
@@ -152,26 +140,4 @@ function refusal(bytes: Uint8Array): string | undefined {
   } catch (error) {
     return errorCode(error) ?? String(error);
   }
-}
-
-function toWire(policy: NonNullable<ReturnType<typeof syntheticGraph>["channels"][number]["policy1"]>): object {
-  return {
-    time_lock_delta: policy.cltvDelta,
-    min_htlc: policy.minHtlcMsat,
-    fee_base_msat: policy.feeBaseMsat,
-    fee_rate_milli_msat: policy.feePpm,
-    disabled: !policy.enabled,
-    max_htlc_msat: policy.maxHtlcMsat,
-    last_update: policy.updatedAt,
-    inbound_fee_base_msat: policy.inboundFeeBaseMsat,
-    inbound_fee_rate_milli_msat: policy.inboundFeePpm,
-  };
-}
-
-/** The encoder that LND's own clients generate from the protos. */
-function loadEncoder(): (graph: object) => Buffer {
-  const home = dirname(createRequire(import.meta.url).resolve("@lightningpolar/lnd-api/package.json"));
-  const loaded = loadSync(join(home, "protos/lightning.proto"), { keepCase: true, longs: String });
-  const service = loaded["lnrpc.Lightning"] as unknown as Record<string, { responseSerialize(value: object): Buffer }>;
-  return (graph) => service["DescribeGraph"]!.responseSerialize(graph);
 }

@@ -57,7 +57,8 @@ export function watchHealth(
   return {
     /** Resolves once LND was asked for the first time. */
     ready: first,
-    lndReachable: () => lnd !== undefined,
+    /** The key LND last told. */
+    nodePubkey: () => lnd?.nodePubkey,
     async read(): Promise<Health> {
       const database = await readDatabase(ports);
       const scoringAgeSec = database?.scoredAt === undefined ? null : Math.max(0, ports.now() - database.scoredAt);

@@ -16,6 +16,8 @@ const HEADERS: HelmetOptions = {
   crossOriginResourcePolicy: { policy: "cross-origin" },
   strictTransportSecurity: false,
 };
+/** Where every answer, a 402 included, says what else is sold here. */
+const LINKS = '</.well-known/l402.json>; rel="l402-manifest", </api/openapi.json>; rel="service-desc"';
 const ONE_DAY_SEC = "86400";
 
 export function createServer(
@@ -56,6 +58,7 @@ function identified(events: Events): RequestHandler {
 }
 
 const crossOrigin: RequestHandler = (request, response, next) => {
+  response.set("Link", LINKS);
   response.set("Access-Control-Allow-Origin", "*").set("Access-Control-Expose-Headers", EXPOSED);
   if (request.method !== "OPTIONS") return next();
   response

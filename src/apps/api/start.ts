@@ -29,8 +29,8 @@ import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
 import { watchHealth } from "./health.ts";
 import { type GatePorts, l402Gate } from "./l402-gate.ts";
-import { openApiDocument } from "./openapi.ts";
-import { type Contract, mountFree, mountPaid } from "./operation.ts";
+import { mountFree, mountPaid } from "./operation.ts";
+import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
@@ -87,7 +87,13 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     app,
   );
   const origin = await listen(server, config.HOST, config.PORT);
-  serveOpenApi(router, [intent, ...free], config.PUBLIC_ORIGIN ?? origin);
+  router.use(
+    documentsRouter([intent, ...free], {
+      origin: config.PUBLIC_ORIGIN ?? origin,
+      version: VERSION,
+      nodePubkey: health.nodePubkey,
+    }),
+  );
   const sweep = startSweep(database, events);
   events.log.info({ origin }, "api listens");
 
@@ -156,13 +162,6 @@ function startSweep(database: Database, events: Events): NodeJS.Timeout {
   const guarded = () => void sweep().catch((error: unknown) => events.failed("sweep of abandoned charges", error));
   guarded();
   return setInterval(guarded, SWEEP_MS);
-}
-
-function serveOpenApi(router: Router, contracts: Contract[], origin: string): void {
-  const document = JSON.stringify(openApiDocument(contracts, { origin, version: VERSION }));
-  router.get("/api/openapi.json", (_request, response) => {
-    response.set("Cache-Control", "public, max-age=300").type("application/json").send(document);
-  });
 }
 
 /** @throws CONFIG_INVALID when the port is taken */

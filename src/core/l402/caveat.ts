@@ -24,8 +24,8 @@ export type TokenRequest = {
 /** Whether the caveats hold for a request. `forged` names another preimage than the one presented. */
 export type CaveatVerdict = { ok: true } | { ok: false; reason: "expired" | "out-of-scope" | "forged" };
 
-/** Our name in a `services` caveat. */
-const SERVICE = "satrank";
+/** Our name in the `services` caveat. */
+export const SERVICE = "satrank";
 
 const NAMESPACE = "satrank_";
 const SERVICES = "services";

@@ -1,4 +1,5 @@
 /** A challenge: an invoice of our own node, and the macaroon that its preimage will turn into a prepaid account. */
+import { SERVICE } from "../../core/l402/caveat.ts";
 import type { Msat } from "../../core/units.ts";
 
 /** What a challenge needs from outside. */
@@ -20,7 +21,7 @@ export type Challenge = { macaroon: Uint8Array; invoice: string; paymentHash: Ui
 /** An account to be credited, and the restrictions of the token that asks: the new token must not be wider than the old. */
 export type TopUp = { tokenId: Uint8Array; caveats: readonly string[] };
 
-const OUR_SERVICE = "services=satrank:0";
+const OUR_SERVICE = `services=${SERVICE}:0`;
 
 /** Long enough for a person to pay, short enough that LND is not left with stale invoices. */
 const EXPIRY_SEC = 600;

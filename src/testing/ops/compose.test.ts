@@ -1,9 +1,11 @@
 /** What docker-compose.yml grants each process, read back from Compose itself, and held to the program's own settings. */
 import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { readConfig } from "../../apps/config.ts";
 import { findTool } from "./tool.ts";
 
 type Service = {
@@ -76,6 +78,17 @@ describe.runIf(hasCompose || required)(`docker-compose.yml${gap}`, () => {
       expect(text).not.toMatch(/[0-9a-f]{32}|:\/\/[^/\s]*:[^/\s]*@/i);
     },
   );
+
+  test.each(["api", "crawler"] as const)("%s: the program accepts these settings", (name) => {
+    const dir = mkdtempSync(path.join(tmpdir(), "satrank-secrets-"));
+    const settings = Object.entries(services()[name]?.environment ?? {}).map(([setting, value]) => {
+      if (!value.startsWith("/run/secrets/")) return [setting, value];
+      const file = path.join(dir, path.basename(value));
+      writeFileSync(file, randomBytes(32).toString("hex"));
+      return [setting, file];
+    });
+    expect(readConfig(name, Object.fromEntries(settings))).toMatchObject({ NODE_ENV: "production" });
+  });
 
   test("every setting is one the program reads", () => {
     const known = readFileSync("src/apps/config.ts", "utf8")

@@ -1,0 +1,13 @@
+/** A fingerprint of what an event says, whatever the moment it was said. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { toHex, utf8 } from "../bytes.ts";
+import type { UnsignedEvent } from "./event.ts";
+
+/** Tags that move with time alone. */
+const TIME_TAGS = new Set(["as_of", "expiration"]);
+
+/** 64 hex digits over author, kind, content and every tag except `as_of` and `expiration`. */
+export function contentHash(event: UnsignedEvent): string {
+  const tags = event.tags.filter(([name = ""]) => !TIME_TAGS.has(name));
+  return toHex(sha256(utf8(JSON.stringify([event.pubkey, event.kind, tags, event.content]))));
+}

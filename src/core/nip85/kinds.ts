@@ -1,0 +1,30 @@
+/** The event kinds this project signs or reads, and how relays keep each (NIP-01, NIP-09, NIP-65, NIP-85). */
+
+export const KIND = {
+  /** Who a key is (NIP-01, NIP-24). */
+  profile: 0,
+  /** A request to forget earlier events of the same key (NIP-09). */
+  deletion: 5,
+  /** Where a key writes (NIP-65). */
+  relayList: 10_002,
+  /** A trusted assertion about a Nostr key: only for keys that proved what they run. */
+  aboutKey: 30_382,
+  /** About an addressable event, such as an announced node or service. */
+  aboutAddress: 30_384,
+  /** About a NIP-73 identifier: Lightning nodes and URLs. A node key is not a Nostr key, so 30382 would not be true. */
+  aboutIdentifier: 30_385,
+} as const;
+
+const ASSERTION_KINDS: ReadonlySet<number> = new Set([KIND.aboutKey, KIND.aboutAddress, KIND.aboutIdentifier]);
+
+/** Whether the kind is a NIP-85 assertion that this project publishes. */
+export function isAssertion(kind: number): boolean {
+  return ASSERTION_KINDS.has(kind);
+}
+
+/** Which earlier events of the same author a relay drops when a new one arrives (NIP-01). */
+export function retention(kind: number): "all" | "newest" | "newest-per-d" | "none" {
+  if (kind === 0 || kind === 3 || (kind >= 10_000 && kind < 20_000)) return "newest";
+  if (kind >= 20_000 && kind < 30_000) return "none";
+  return kind >= 30_000 && kind < 40_000 ? "newest-per-d" : "all";
+}
