@@ -59,6 +59,12 @@ coverage: install ## run every test and show what they reach
 test-nodes: install ## run every test on other Node majors too; NODES="22 24"
 	@scripts/test-on-nodes.sh $(or $(NODES),22 24)
 
+.PHONY: interop
+interop: install ## let the L402 clients that bring many packages pay us
+	@cd scripts/interop && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@npx --no-install tsc -p scripts/interop
+	@npx --no-install vitest run --config scripts/interop/vitest.config.ts
+
 .PHONY: build
 build: $(BUILT) ## compile to dist/
 
@@ -89,7 +95,7 @@ install: $(INSTALLED)
 
 .PHONY: clean
 clean: ## remove what was built and installed; the data directory .satrank stays
-	@rm -rf dist node_modules coverage
+	@rm -rf dist node_modules coverage scripts/interop/node_modules
 
 $(INSTALLED): package.json package-lock.json
 	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.error("Node 20.19 or later is needed; this is " + process.version); process.exit(1); }'

@@ -25,11 +25,6 @@ export function msat(value: bigint): Msat {
   return value as Msat;
 }
 
-/** Exact: one satoshi is 1,000 msat. @throws AMOUNT_INVALID */
-export function satToMsat(amount: bigint): Msat {
-  return msat(amount * 1000n);
-}
-
 /** Rounds up, so that a fraction of a satoshi is never given away. */
 export function msatToSat(amount: Msat): Sat {
   return ((amount + 999n) / 1000n) as Sat;

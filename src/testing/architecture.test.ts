@@ -34,7 +34,6 @@ const LIBRARIES: Record<string, string[]> = {
   "@lightningpolar/lnd-api": ["adapters/lnd", "apps/demo"],
   pg: ["adapters/postgres"],
   "pg-boss": ["adapters/postgres"],
-  kysely: ["adapters/postgres"],
   "rate-limiter-flexible": ["adapters/postgres"],
   "nostr-tools": ["adapters/nostr"],
   "nostr-wasm": ["adapters/nostr"],
@@ -49,7 +48,6 @@ const LIBRARIES: Record<string, string[]> = {
   pino: ["apps"],
   "prom-client": ["apps"],
   commander: ["apps/cli"],
-  "lru-cache": ["apps"],
 };
 
 const files = Object.keys(FLOORS)

@@ -7,6 +7,8 @@ import type { ChannelRecord, NodeRecord, PolicyRecord } from "../core/graph/reco
 /** How large and which. */
 export type SyntheticOptions = { nodes: number; channels: number; seed?: number; updatedAt?: number };
 
+const GONE_RATIO = 0.4;
+
 /** Records of a graph of these sizes. */
 export function syntheticGraph(options: SyntheticOptions): { nodes: NodeRecord[]; channels: ChannelRecord[] } {
   const updatedAt = options.updatedAt ?? 1_770_000_000;
@@ -16,16 +18,16 @@ export function syntheticGraph(options: SyntheticOptions): { nodes: NodeRecord[]
     alias: `node-${i}`,
     updatedAt: updatedAt - Math.floor(random() * 86_400),
   }));
-  // Each new end is, half of the time, an end of an earlier channel: the rich get richer.
-  const ends: number[] = [];
-  const pick = () => (ends.length > 0 && random() < 0.6 ? ends[Math.floor(random() * ends.length)]! : undefined);
+  // Small nodes die and leave their announcements behind; the first ones, which become hubs, do not.
+  const gone = nodes.map((_, i) => i > options.nodes / 20 && random() < GONE_RATIO);
+  // Log-uniform: the first nodes become hubs, most stay leaves.
+  const pick = () => Math.min(options.nodes - 1, Math.floor(10 * (options.nodes / 10 + 1) ** random() - 10));
   const channels = Array.from({ length: options.channels }, (_, i): ChannelRecord => {
-    const first = i < options.nodes ? i : (pick() ?? Math.floor(random() * options.nodes));
-    let second = pick() ?? Math.floor(random() * options.nodes);
+    const first = i < options.nodes ? i : pick();
+    let second = pick();
     while (second === first) second = Math.floor(random() * options.nodes);
-    ends.push(first, second);
     const capacitySat = Math.round(Math.exp(15 + 1.6 * gaussian(random)));
-    const dead = random() < 0.33;
+    const dead = gone[first]! || gone[second]! || random() < 0.05;
     return {
       id: (BigInt(700_000 + Math.floor(i / 100)) << 40n) | (BigInt(i % 100) << 16n),
       node1: nodes[first]!.key,

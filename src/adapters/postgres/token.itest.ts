@@ -136,6 +136,6 @@ test("any sequence of verbs keeps the books balanced and no balance below zero",
       );
       await booksBalance();
     }),
-    { numRuns: 40 },
+    { numRuns: 120, endOnFailure: true },
   );
 });

@@ -5,31 +5,51 @@
 import type { Charge, Deposit, Reservation } from "../../core/l402/account.ts";
 import { type Msat, msat, type UnixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, translated } from "./connect.ts";
+import { groupCommit, LEDGER_COMMITS } from "./group-commit.ts";
 
-/** Takes `amount` out of the balance and holds it, in one statement: two calls racing for the last msat cannot both win. */
+/**
+ * Holds many prices in one statement. Rows are locked in the order of their ids, which excludes deadlocks between
+ * processes, and read after the lock; on one account calls are granted first come, first served, never below zero.
+ * The new balance is computed from the locked row, because the UPDATE itself first meets the version that the statement's
+ * snapshot knows, and a CHECK on that one would refuse what a deposit has just made good.
+ */
 const RESERVE = `
-  WITH taken AS (
-    UPDATE token SET balance_msat = balance_msat - $3::bigint
-    WHERE token_id = $2 AND revoked_at IS NULL AND balance_msat >= $3::bigint
-    RETURNING balance_msat
+  WITH asked AS (
+    SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::text[], $5::bigint[])
+      WITH ORDINALITY AS call(charge_id, token_id, amount_msat, operation, reserved_at, position)
+  ), locked AS MATERIALIZED (
+    SELECT token_id, balance_msat FROM token
+    WHERE token_id = ANY ($2::bytea[]) AND revoked_at IS NULL ORDER BY token_id FOR UPDATE
+  ), granted AS MATERIALIZED (
+    SELECT * FROM (
+      SELECT asked.*, balance_msat - sum(amount_msat) OVER (PARTITION BY token_id ORDER BY position) AS balance_left
+      FROM asked JOIN locked USING (token_id)
+    ) running WHERE balance_left >= 0
+  ), taken AS (
+    UPDATE token SET balance_msat = kept.balance_msat
+    FROM (SELECT token_id, min(balance_left)::bigint AS balance_msat FROM granted GROUP BY token_id) kept
+    WHERE token.token_id = kept.token_id
   ), charged AS (
     INSERT INTO charge (charge_id, token_id, operation, amount_msat, state, reserved_at)
-    SELECT $1::uuid, $2, $4, $3::bigint, 'reserved', $5::bigint FROM taken
+    SELECT charge_id, token_id, operation, amount_msat, 'reserved', reserved_at FROM granted
   ), moved AS (
     INSERT INTO transfer (kind, debit_account, credit_account, amount_msat, token_id, charge_id, made_at)
-    SELECT 'reserve', 'token', 'held', $3::bigint, $2, $1::uuid, $5::bigint FROM taken
+    SELECT 'reserve', 'token', 'held', amount_msat, token_id, charge_id, reserved_at FROM granted
   )
-  SELECT balance_msat FROM taken`;
+  SELECT charge_id, balance_left::bigint FROM granted`;
 
 const SETTLE = `
-  WITH closed AS (
-    UPDATE charge SET state = 'settled', closed_at = $2::bigint
-    WHERE charge_id = $1::uuid AND state = 'reserved'
-    RETURNING charge_id, token_id, amount_msat
+  WITH asked AS (
+    SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS call(charge_id, closed_at)
+  ), closed AS (
+    UPDATE charge SET state = 'settled', closed_at = asked.closed_at
+    FROM asked WHERE charge.charge_id = asked.charge_id AND charge.state = 'reserved'
+    RETURNING charge.charge_id, charge.token_id, charge.amount_msat, charge.closed_at
+  ), moved AS (
+    INSERT INTO transfer (kind, debit_account, credit_account, amount_msat, token_id, charge_id, made_at)
+    SELECT 'settle', 'held', 'revenue', amount_msat, token_id, charge_id, closed_at FROM closed
   )
-  INSERT INTO transfer (kind, debit_account, credit_account, amount_msat, token_id, charge_id, made_at)
-  SELECT 'settle', 'held', 'revenue', amount_msat, token_id, charge_id, $2::bigint FROM closed
-  RETURNING transfer_id`;
+  SELECT charge_id FROM closed`;
 
 /** Gives held amounts back: of one charge, or of every charge that is still open and was reserved before an instant. */
 const REFUND = `
@@ -52,23 +72,20 @@ const REFUND = `
 
 const NO_CHARGE = "00000000-0000-0000-0000-000000000000";
 
+type Settlement = { chargeId: string; at: UnixSeconds };
+
 export function tokenTable(database: Database) {
+  const reserveTogether = groupCommit((charges: Charge[]) => reserveBatch(database, charges), LEDGER_COMMITS);
+  const settleTogether = groupCommit((settlements: Settlement[]) => settleBatch(database, settlements), LEDGER_COMMITS);
   return {
     /** Holds the price of one call. Atomic; not idempotent: a charge id is used once. */
-    async reserve(charge: Charge): Promise<Reservation> {
-      const { chargeId, tokenId, operation, amount, at } = charge;
-      const values = [chargeId, tokenId, amount, operation, at];
-      const { rows } = await translated(database.query({ name: "token-reserve", text: RESERVE, values }));
-      if (rows[0]) return { held: true, left: msat(rows[0].balance_msat) };
-      return { held: false, reason: await whyNot(database, tokenId) };
+    reserve(charge: Charge): Promise<Reservation> {
+      return reserveTogether(charge);
     },
 
     /** Turns what is held into revenue. False when the charge is no longer open, and then the answer must not be given. */
-    async settle(chargeId: string, at: UnixSeconds): Promise<boolean> {
-      const { rowCount } = await translated(
-        database.query({ name: "token-settle", text: SETTLE, values: [chargeId, at] }),
-      );
-      return rowCount === 1;
+    settle(chargeId: string, at: UnixSeconds): Promise<boolean> {
+      return settleTogether({ chargeId, at });
     },
 
     /** Gives back what is held. Idempotent: a closed charge is left alone, and false is returned. */
@@ -124,6 +141,33 @@ export function tokenTable(database: Database) {
       return rows[0] && msat(rows[0].balance_msat);
     },
   };
+}
+
+async function reserveBatch(database: Database, charges: Charge[]): Promise<Reservation[]> {
+  const values = [
+    charges.map(({ chargeId }) => chargeId),
+    charges.map(({ tokenId }) => Buffer.from(tokenId)),
+    charges.map(({ amount }) => amount),
+    charges.map(({ operation }) => operation),
+    charges.map(({ at }) => at),
+  ];
+  const { rows } = await translated(database.query({ name: "token-reserve", text: RESERVE, values }));
+  const left = new Map<string, bigint>(rows.map((row) => [row.charge_id, row.balance_left]));
+  return Promise.all(
+    charges.map(async ({ chargeId, tokenId }): Promise<Reservation> => {
+      const balance = left.get(chargeId);
+      return balance === undefined
+        ? { held: false, reason: await whyNot(database, tokenId) }
+        : { held: true, left: msat(balance) };
+    }),
+  );
+}
+
+async function settleBatch(database: Database, settlements: Settlement[]): Promise<boolean[]> {
+  const values = [settlements.map(({ chargeId }) => chargeId), settlements.map(({ at }) => at)];
+  const { rows } = await translated(database.query({ name: "token-settle", text: SETTLE, values }));
+  const settled = new Set(rows.map((row) => row.charge_id));
+  return settlements.map(({ chargeId }) => settled.has(chargeId));
 }
 
 async function whyNot(database: Database, tokenId: Uint8Array): Promise<"unknown" | "revoked" | "exhausted"> {

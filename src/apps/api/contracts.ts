@@ -5,7 +5,7 @@ import { getHealthContract, getLivenessContract, getReadinessContract } from "./
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
 import { resolveIntentContract } from "./routes/resolve-intent.ts";
 
-export const DEFAULT_INTENT_PRICE = msat(1_000n);
+const DEFAULT_INTENT_PRICE = msat(1_000n);
 
 export function apiContracts(intentPrice: Msat = DEFAULT_INTENT_PRICE): Contract[] {
   return [

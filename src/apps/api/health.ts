@@ -3,7 +3,7 @@ import type { UnixSeconds } from "../../core/units.ts";
 import type { Events } from "../events.ts";
 
 /** Scores older than this are called stale (the crawler refreshes hourly). */
-export const SCORING_STALE_AFTER_SEC = 7_200;
+const SCORING_STALE_AFTER_SEC = 7_200;
 const LND_POLL_MS = 10_000;
 
 /** What LND says of itself. */

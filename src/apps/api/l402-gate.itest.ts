@@ -158,6 +158,23 @@ test.each([
   expect(await books()).toEqual(before);
 });
 
+test.each(["application/grpc", "text/plain", "application/jsonp"])(
+  "an unpaid body of type %s is refused before anything is sold",
+  async (type) => {
+    const invoices = api.lnd.count();
+    const answer = await request(api.app).post("/api/toll").set("Content-Type", type).send("x");
+    expect([answer.status, answer.body.code]).toEqual([415, "MEDIA_TYPE_UNSUPPORTED"]);
+    expect(api.lnd.count()).toBe(invoices);
+  },
+);
+
+test("what our own parts say of themselves is not told to strangers", async () => {
+  api.lnd.state.dead = true;
+  const answer = await call();
+  expect(answer.body.detail).not.toContain("LND does not answer");
+  expect(answer.body.detail).toContain("tokens that are paid keep working");
+});
+
 test("an unpaid caller meets the 402 before its body is judged", async () => {
   const answer = await request(api.app).post("/api/toll").set("Content-Type", "application/json").send("{");
   expect(answer.status).toBe(402);

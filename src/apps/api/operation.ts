@@ -51,6 +51,7 @@ export function mountPaid<Body, Prepared, Answer>(
 ): void {
   const handler: RequestHandler = async (request, response) => {
     const signal = abortWhenGone(response);
+    refuseForeignBody(request);
     const holder = await gate.identify(request, response, operation);
     if (!holder) return;
     const body = check(operation.body ?? z.object({}), await readJson(request, response)) as Body;
@@ -74,6 +75,17 @@ function mount(router: Router, operation: Contract, handler: RequestHandler): vo
     response.set("Allow", allowed);
     throw new OracleError("METHOD_NOT_ALLOWED", `${request.method} is not offered here; use ${allowed}`);
   });
+}
+
+/**
+ * A body of another type can never be answered, so its sender is not asked to pay first. No type at all is a directory
+ * that looks for a 402.
+ */
+function refuseForeignBody(request: Request): void {
+  const type = request.get("content-type");
+  if (type !== undefined && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) {
+    throw new OracleError("MEDIA_TYPE_UNSUPPORTED", "send a JSON body with Content-Type: application/json");
+  }
 }
 
 /** Reads the body only when asked to, so that an unpaid caller cannot make us read one. */

@@ -18,6 +18,16 @@ const RETRY_AFTER_SEC: Partial<Record<ErrorCode, number>> = {
 /** States that end by themselves and are told to the caller: they say nothing is wrong here. */
 const PASSING = new Set<ErrorCode>(["GRAPH_NOT_READY", "SHUTTING_DOWN"]);
 
+/** Failures of our own parts: where they are and what they said is for the log, not for strangers. */
+const INSIDE: Partial<Record<ErrorCode, string>> = {
+  INTERNAL: "something failed here; nothing was charged",
+  CONFIG_INVALID: "something failed here; nothing was charged",
+  LND_UNAVAILABLE:
+    "our Lightning node does not answer: no new invoice can be made now; tokens that are paid keep working",
+  LND_REFUSED: "our Lightning node refused; nothing was charged",
+  DATABASE_UNAVAILABLE: "our database does not answer; nothing was charged",
+};
+
 /** Writes a problem. `type` points at the page that explains the code. */
 export function sendProblem(response: Response, problem: Problem): void {
   const { status, code, title, detail, ...more } = problem;
@@ -49,7 +59,7 @@ export function errorHandler(events: Events): ErrorRequestHandler {
     }
     const retryAfter = RETRY_AFTER_SEC[error.code];
     if (retryAfter !== undefined && !response.hasHeader("Retry-After")) response.set("Retry-After", String(retryAfter));
-    const detail = error.code === "INTERNAL" ? "something failed here; nothing was charged" : error.message;
+    const detail = INSIDE[error.code] ?? error.message;
     sendProblem(response, { status, code: error.code, title: title(error.code), detail, ...extra(error) });
   };
 }

@@ -9,7 +9,7 @@ import { errorHandler } from "./problem.ts";
 /** What a browser may read of an answer, and send with a request, to run the whole 402 flow. */
 const EXPOSED = "WWW-Authenticate, Retry-After, X-Request-Id, X-SatRank-Cost-Msat, X-SatRank-Balance-Msat, Link";
 const ACCEPTED =
-  "Authorization, Content-Type, Accept-Authenticate, Grpc-Metadata-Macaroon, X-Operator-Token, Idempotency-Key";
+  "Authorization, Content-Type, Accept-Authenticate, Accept-Payment, Grpc-Metadata-Macaroon, X-Operator-Token, Idempotency-Key";
 /** Nothing here is a page: whatever a browser makes of an answer may load nothing. TLS, and HSTS with it, is the proxy's. */
 const HEADERS: HelmetOptions = {
   contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },

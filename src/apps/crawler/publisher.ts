@@ -1,10 +1,10 @@
 /** Our voice on Nostr: the service keys, and the events that say who they are. */
 import { deriveServiceKey } from "../../adapters/nostr/keys.ts";
 import { createSigner } from "../../adapters/nostr/signer.ts";
-import { MODEL } from "../../core/intent/decision.ts";
 import type { UnsignedEvent } from "../../core/nip85/event.ts";
 import { parseSecretKey } from "../../core/nip85/key-text.ts";
 import { brandProfile, relayList, serviceProfile } from "../../core/nip85/profile.ts";
+import { SCORE_MODEL } from "../../core/score/rank.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 
 export type Publisher = Awaited<ReturnType<typeof createPublisher>>;
@@ -27,7 +27,7 @@ export async function createPublisher(options: { secret: string; origin: string;
         origin,
         name: "SatRank: Lightning nodes",
         subject: "How likely a payment reaches a Lightning node, 0-100.",
-        algorithm: MODEL,
+        algorithm: SCORE_MODEL,
         createdAt,
       };
       const about = "A Lightning trust oracle that is paid over Lightning.";

@@ -5,9 +5,9 @@
  * divided by the route's success probability. That probability is the prior of each channel's balance instead of LND's
  * flat 0.6. Amounts grow towards the caller by the fees of the nodes between, inbound discounts included.
  */
-import { arcHead, type ChannelGraph, inboundCount } from "./channel-graph.ts";
-import { offlineRatio, shareBelow } from "./prior.ts";
-import { usableMsat } from "./worlds.ts";
+import { arcHead, type ChannelGraph } from "./channel-graph.ts";
+import { shareBelow } from "./prior.ts";
+import { usableMsat, type Worlds } from "./worlds.ts";
 
 /** BOLT 4 onions hold at most this many hops of usual size. */
 export const MAX_HOPS = 20;
@@ -23,7 +23,7 @@ export type PathNet = {
   readonly graph: ChannelGraph;
   /** Eight numbers per slot, see {@link preparePaths}. */
   readonly terms: Float64Array;
-  /** Probability that a node is online, before any evidence. */
+  /** Probability that each node is online. */
   readonly online: Float64Array;
 };
 
@@ -31,7 +31,8 @@ const TERMS = 8;
 const [LEAST, MOST, BASE, PPM, DELTA, IN_BASE, IN_PPM, USABLE] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /** Packs the policies of enabled arcs. One net serves all searches in a graph. */
-export function preparePaths(graph: ChannelGraph): PathNet {
+export function preparePaths(worlds: Worlds): PathNet {
+  const { graph } = worlds;
   const { policies, rows } = graph;
   const terms = new Float64Array(rows.inArc.length * TERMS);
   for (let slot = 0; slot < rows.inArc.length; slot++) {
@@ -48,9 +49,7 @@ export function preparePaths(graph: ChannelGraph): PathNet {
     terms[at + IN_PPM] = policies.inboundFeePpm[arc ^ 1]!;
     terms[at + USABLE] = usable;
   }
-  const online = new Float64Array(graph.nodeCount);
-  for (let node = 0; node < graph.nodeCount; node++) online[node] = 1 - offlineRatio(inboundCount(graph, node));
-  return { graph, terms, online };
+  return { graph, terms, online: worlds.offline.map((ratio) => 1 - ratio) };
 }
 
 /** Best paths of every node to one target, for one amount. */

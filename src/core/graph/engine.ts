@@ -38,7 +38,7 @@ const TREES_KEPT = 16;
 /** An engine with empty memory. It holds at most about 110 MB on today's graph. */
 export function createReachEngine(worlds: Worlds): ReachEngine {
   const { graph } = worlds;
-  const net = preparePaths(graph);
+  const net = preparePaths(worlds);
   const masks = remember<Masks>(MASKS_KEPT);
   const passes = remember<Int32Array>(PASSES_KEPT);
   const trees = remember<PathTree>(TREES_KEPT);

@@ -10,7 +10,7 @@
 export const USABLE_RATIO = 0.99;
 
 /** The fitted weight at the ends. */
-export const FITTED_EDGE = 0.5;
+const FITTED_EDGE = 0.5;
 
 /** Probability that an end holds less than this share. */
 export function shareBelow(share: number, edge: number = FITTED_EDGE): number {
@@ -36,13 +36,13 @@ export function shareAtLeast(share: number, low = 0, high = 1, edge: number = FI
 }
 
 /**
- * Probability that a node which nobody has tried is offline, by its enabled inbound channels.
+ * Probability that a node which nobody has tried is offline, by the peers that speak for it.
  *
- * LND peers of a node that went away disable their direction after twenty minutes, so every direction still enabled
+ * LND disables its direction to a peer that went away after twenty minutes, so every independent peer that has not
  * speaks for the node, and each one more speaks less.
  */
-export function offlineRatio(enabledInbound: number): number {
-  return 0.01 + 0.14 * Math.exp(-enabledInbound / 6);
+export function offlineRatio(peers: number): number {
+  return 0.01 + 0.14 * Math.exp(-peers / 6);
 }
 
 /** A shape of the world that the evidence does not exclude: balances at the ends, and how many nodes are offline. */

@@ -74,8 +74,8 @@ test("a channel from the caller to a peer is worth exactly what the peer reaches
     policy1: { enabled: true, minHtlcMsat: 0, maxHtlcMsat: 0, feeBaseMsat: 0, feePpm: 0, cltvDelta: 40 },
   };
   const joined = graphFromRecords([], [...channels, certain]).graph;
-  // Named, since the new channel would otherwise speak for the peer's being online.
-  const beliefs = { channels: new Map(), offline: new Map([[peer, 0.2]]) };
+  // All named, since the new channel would otherwise speak for nodes' being online.
+  const beliefs = { channels: new Map(), offline: new Map(nodes.map((_, node) => [node, 0.2])) };
   const before = sampleWorlds(graph, 9, beliefs);
   const reached = reachTarget(graph, drawMasks(before, 1e7), target);
   const predicted = new Int32Array(WORDS).map(

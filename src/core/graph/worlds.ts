@@ -2,9 +2,10 @@
  * Beliefs as 256 jointly drawn worlds. In each world every channel has one balance, which serves both directions, and
  * every node is online or not; all amounts and all what-ifs share the same worlds, so their answers can be compared.
  */
-import { WORDS } from "./bits.ts";
-import { arcHead, type ChannelGraph, inboundCount, KEY_BYTES } from "./channel-graph.ts";
+import { WORDS, type WorldSet } from "./bits.ts";
+import { arcHead, type ChannelGraph, KEY_BYTES } from "./channel-graph.ts";
 import { DRAW_RANGE, DRAW_WORDS, drawnAtLeast, drawUniform, mix, PLANES } from "./draws.ts";
+import { independentPeers } from "./liveness.ts";
 import { endsBelow, offlineRatio, SHAPES, shareBelow, USABLE_RATIO } from "./prior.ts";
 
 /** End A's share of the usable capacity lies between `low` and `high`; `weight` fades the evidence into the prior. */
@@ -20,16 +21,23 @@ export type Beliefs = {
 /** No evidence at all. */
 export const NO_BELIEFS: Beliefs = { channels: new Map(), offline: new Map() };
 
+/** The seed of published numbers: with the graph's digest it lets anyone recompute them. */
+export const WORLD_SEED = 1;
+
 /** A joint sample of what may be the case. */
 export type Worlds = {
   readonly graph: ChannelGraph;
   readonly seed: number;
   readonly beliefs: Beliefs;
+  /** By channel with a belief: the worlds in which the evidence has faded and the prior holds. */
+  readonly faded: ReadonlyMap<number, WorldSet>;
   /** Row of a channel in `planes`, or -1 for one without an enabled direction. */
   readonly rowOfChannel: Int32Array;
   readonly planes: Int32Array;
   /** Worlds in which each node is online. */
   readonly online: Int32Array;
+  /** Probability that each node is offline, by evidence or by the prior. */
+  readonly offline: Float64Array;
 };
 
 /** For one amount, by slot: the worlds in which the arc carries it and the node behind it is online. */
@@ -64,29 +72,35 @@ export function* sampleWorldsInSteps(graph: ChannelGraph, seed: number, beliefs:
     drawUniform(planes, row * DRAW_WORDS, seed, graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!);
     if (row % 1024 === 1023) yield;
   }
+  yield;
+  const offline = Float64Array.from(independentPeers(graph), offlineRatio);
+  for (const [node, ratio] of beliefs.offline) offline[node] = ratio;
+  const faded = new Map<number, WorldSet>();
+  for (const [channel, { weight }] of beliefs.channels) faded.set(channel, drawFaded(graph, seed, channel, weight));
   const online = new Int32Array(graph.nodeCount * WORDS);
+  const worlds = { graph, seed, beliefs, faded, rowOfChannel, planes, online, offline };
   const draws = new Int32Array(DRAW_WORDS);
   for (let node = 0; node < graph.nodeCount; node++) {
-    drawOnline(graph, seed, beliefs, node, draws, online);
+    drawOnline(worlds, node, draws);
     if (node % 1024 === 1023) yield;
   }
-  return { graph, seed, beliefs, rowOfChannel, planes, online };
+  return worlds;
 }
 
-function drawOnline(
-  graph: ChannelGraph,
-  seed: number,
-  beliefs: Beliefs,
-  node: number,
-  draws: Int32Array,
-  online: Int32Array,
-): void {
-  const inbound = inboundCount(graph, node);
-  const known = beliefs.offline.get(node);
+function drawFaded(graph: ChannelGraph, seed: number, channel: number, weight: number): WorldSet {
+  const draws = new Int32Array(DRAW_WORDS);
+  drawUniform(draws, 0, seed ^ 0x5bd1e995, graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!);
+  const threshold = Math.round(weight * DRAW_RANGE);
+  return new Int32Array(WORDS).map((_, g) => drawnAtLeast(draws, g * PLANES, threshold));
+}
+
+function drawOnline(worlds: Worlds, node: number, draws: Int32Array): void {
+  const { graph, seed, beliefs, online, offline } = worlds;
   drawUniform(draws, 0, ~seed, hashKey(graph.nodeKeys, node, 1), hashKey(graph.nodeKeys, node, 2));
   for (let g = 0; g < WORDS; g++) {
-    const offline = known ?? offlineRatio(inbound) * SHAPES[g]!.offlineFactor;
-    online[node * WORDS + g] = drawnAtLeast(draws, g * PLANES, Math.round(offline * DRAW_RANGE));
+    // What evidence says of a node is the same in every shape of the world.
+    const factor = beliefs.offline.has(node) ? 1 : SHAPES[g]!.offlineFactor;
+    online[node * WORDS + g] = drawnAtLeast(draws, g * PLANES, Math.round(offline[node]! * factor * DRAW_RANGE));
   }
 }
 
@@ -154,7 +168,7 @@ function believe(
   fromA: boolean,
   prior: number,
 ): number {
-  const { graph, planes, seed } = worlds;
+  const { planes } = worlds;
   const { low, high } = belief;
   const edge = SHAPES[group]!.edge;
   const at = worlds.rowOfChannel[channel]! * DRAW_WORDS + group * PLANES;
@@ -163,8 +177,6 @@ function believe(
   const needed = (shareBelow(fromA ? share : 1 - share, edge) - bottom) / span;
   const threshold = Math.round(Math.min(Math.max(needed, 0), 1) * DRAW_RANGE);
   const held = drawnAtLeast(planes, at, threshold);
-  const draws = new Int32Array(DRAW_WORDS);
-  drawUniform(draws, 0, seed ^ 0x5bd1e995, graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!);
-  const faded = drawnAtLeast(draws, group * PLANES, Math.round(belief.weight * DRAW_RANGE));
+  const faded = worlds.faded.get(channel)![group]!;
   return (prior & faded) | ((fromA ? held : ~held) & ~faded);
 }

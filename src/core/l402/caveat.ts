@@ -43,7 +43,7 @@ const LISTS: Record<string, (request: TokenRequest) => string> = {
 const lenientUtf8 = new TextDecoder();
 
 /** Condition and value; without a `=` the value is empty. Bytes that are not UTF-8 become U+FFFD. */
-export function parseCaveat(id: Uint8Array): { condition: string; value: string } {
+function parseCaveat(id: Uint8Array): { condition: string; value: string } {
   const text = lenientUtf8.decode(id);
   const at = text.indexOf("=");
   return at === -1 ? { condition: text, value: "" } : { condition: text.slice(0, at), value: text.slice(at + 1) };

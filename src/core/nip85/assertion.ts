@@ -5,7 +5,7 @@ import { type Network, NODE_TYPE, nodeIdentifier } from "./identifier.ts";
 import { KIND } from "./kinds.ts";
 
 /** A reader may rely on an assertion this long; it is renewed before. */
-export const ASSERTION_LIFETIME_SEC = 30 * 86_400;
+const ASSERTION_LIFETIME_SEC = 30 * 86_400;
 
 /** What is said of a node: `rank` with its 90 % interval, integers 0-100; what it rests on; when the data was taken. */
 export type NodeAssertion = {

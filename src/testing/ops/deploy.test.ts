@@ -54,7 +54,9 @@ beforeEach(() => {
   source = path.join(root, "source");
   target = path.join(root, "srv/satrank");
   write(source, SOURCE);
-  cpSync("scripts", path.join(source, "scripts"), { recursive: true });
+  // What an interop run has installed below is no part of the source.
+  const isSource = (file: string) => !file.includes("node_modules");
+  cpSync("scripts", path.join(source, "scripts"), { recursive: true, filter: isSource });
   cpSync(".rsync-exclude", path.join(source, ".rsync-exclude"));
   git("init", "--quiet", "--initial-branch=main");
   commit();

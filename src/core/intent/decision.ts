@@ -1,0 +1,99 @@
+/** The question "can this caller pay this target this amount now?", and its answer, as values. */
+import type { Interval } from "../score/interval.ts";
+import type { Msat, UnixSeconds } from "../units.ts";
+
+/** Names the computation behind a decision; logged with each prediction, so that models can be compared. */
+export const MODEL = "pair-reach-1";
+
+/** What is asked. Keys are 66 hex digits; a caller that is not announced has none. */
+export type DecisionRequest = {
+  readonly target: string;
+  readonly caller: string | undefined;
+  readonly amount: Msat;
+  readonly now: UnixSeconds;
+};
+
+/** What to do. `insufficient` means that too little is known to say anything. */
+export type Verdict = "pay" | "caution" | "avoid" | "insufficient";
+
+/** A code for programs and a sentence for people. */
+type Statement<Code extends string> = { readonly code: Code; readonly text: string };
+
+/** One cause of the answer, with what would change it: recomputed in the same worlds, not a template. */
+export type Reason = Statement<ReasonCode> & { readonly wouldChange: string | null };
+
+export type ReasonCode =
+  | "caller-is-target"
+  | "target-unknown"
+  | "target-policies-unknown"
+  | "target-not-receivable"
+  | "amount-above-limits"
+  | "amount-below-minimum"
+  | "caller-cannot-send"
+  | "first-hop-decides"
+  | "middle-decides"
+  | "last-hop-decides"
+  | "single-inbound-channel"
+  | "target-may-be-offline"
+  | "no-route-within-limits"
+  | "fee-above-common-limit"
+  | "many-ways-in";
+
+/** Something else the caller could do, with its own probability in the same worlds. */
+export type Alternative = Statement<AlternativeCode> & {
+  readonly kind: "amount" | "first-hop" | "last-hop" | "target";
+  readonly amountMsat: Msat;
+  /** The node to pay, to send through or to have a channel with; null for another amount. */
+  readonly node: string | null;
+  readonly probability: number;
+  readonly interval: Interval;
+};
+
+export type AlternativeCode =
+  | "smaller-amount"
+  | "larger-amount"
+  | "send-through-peer"
+  | "open-channel-to"
+  | "channel-to-target-from"
+  | "pay-neighbour";
+
+/** Something that would matter and was not known. */
+export type Unknown = Statement<UnknownCode>;
+
+export type UnknownCode =
+  | "balances-never-probed"
+  | "caller-balances"
+  | "caller-not-in-graph"
+  | "graph-stale"
+  | "unannounced-channels"
+  | "single-part-only";
+
+/** The route that an LND-like sender tries first: its nodes, caller and target included. The lock excludes the target's delta. */
+export type Route = {
+  readonly feeMsat: Msat;
+  readonly cltvDelta: number;
+  readonly hops: number;
+  readonly path: readonly string[];
+};
+
+/** The answer. Where nothing can be said the interval is everything, and the probability what is known: 0. */
+export type Decision = {
+  readonly verdict: Verdict;
+  /** Probability that some route works within the sender's retries. */
+  readonly probability: number;
+  /** 90 % interval of it. */
+  readonly interval: Interval;
+  /** Probability that the first route tried works. */
+  readonly firstTryProbability: number;
+  readonly route: Route | null;
+  readonly reasons: readonly Reason[];
+  /** At most three, the likeliest first. */
+  readonly alternatives: readonly Alternative[];
+  readonly unknowns: readonly Unknown[];
+  /** Announcements the answer leans on, and the age of the newest. */
+  readonly evidence: { readonly observations: number; readonly newestAgeSec: number };
+  /** SHA-256 of the snapshot it was computed from, in hex. */
+  readonly graphDigest: string;
+  /** When that graph was read. */
+  readonly asOf: UnixSeconds;
+};

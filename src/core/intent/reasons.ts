@@ -1,0 +1,244 @@
+/** Why the answer is what it is: where the payment would break, and what the probability becomes if that part is mended. */
+import { both, countWorlds, either, everyWorld, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
+import { inboundCount, outboundCount, POLICY_KNOWN } from "../graph/channel-graph.ts";
+import { defaultFeeLimitMsat, type Path } from "../graph/cheapest-path.ts";
+import { reachAnyOf, reachTarget, withoutSlots } from "../graph/reach.ts";
+import { usableMsat } from "../graph/worlds.ts";
+import { chanceOfWorlds } from "../score/interval.ts";
+import {
+  anyOf,
+  bestChannel,
+  chanceFrom,
+  firstHops,
+  type IntentCase,
+  lastHopSlots,
+  type NewChannel,
+  ratioOf,
+  throughPeer,
+} from "./case.ts";
+import { PAY_FROM } from "./decide.ts";
+import type { Reason } from "./decision.ts";
+import { amountText, countText, nodeText, percentText } from "./wording.ts";
+
+const MOST_REASONS = 4;
+/** A change smaller than this is not worth a sentence: the sampling error of a difference is about half of it. */
+export const CLEAR_GAIN = 0.05;
+
+/** The reasons of a case, the weightiest first. */
+export function explain(question: IntentCase, path: Path | undefined): Reason[] {
+  const blocked = explainBlock(question);
+  if (blocked) return [blocked];
+  const weak = question.chance.probability < PAY_FROM;
+  const reasons = [
+    weak ? explainBottleneck(question) : explainStrength(question),
+    explainSingleInbound(question),
+    weak ? explainOffline(question) : undefined,
+    explainRoute(question, path),
+  ];
+  return reasons.filter((reason) => reason !== undefined).slice(0, MOST_REASONS);
+}
+
+/** True when channels towards the target exist and nobody has told on what terms they forward. */
+export function policiesUnknown(question: Pick<IntentCase, "graph" | "target">): boolean {
+  const { graph, target } = question;
+  let channels = 0;
+  for (let channel = 0; channel < graph.channelCount; channel++) {
+    const towards =
+      graph.nodeB[channel] === target ? 2 * channel : graph.nodeA[channel] === target ? 2 * channel + 1 : -1;
+    if (towards < 0) continue;
+    channels++;
+    if ((graph.policies.flags[towards]! & POLICY_KNOWN) !== 0) return false;
+  }
+  return channels > 0;
+}
+
+/** What makes the payment impossible whatever the balances are. */
+function explainBlock(question: IntentCase): Reason | undefined {
+  const { graph, caller, target } = question;
+  if (inboundCount(graph, target) === 0) {
+    return {
+      code: "target-not-receivable",
+      text: "The target is announced, but none of its channels is enabled towards it: nobody can forward to it.",
+      wouldChange: mendLastHop(question),
+    };
+  }
+  if (lastHopSlots(question).length === 0) return explainLimits(question);
+  if (caller >= 0 && firstHops(question).length === 0) {
+    const why =
+      outboundCount(graph, caller) === 0 ? "has no channel enabled" : "has no channel that admits this amount";
+    return {
+      code: "caller-cannot-send",
+      text: `The caller ${why} in its own direction.`,
+      wouldChange: mendFirstHop(question),
+    };
+  }
+  return undefined;
+}
+
+/** The amount lies outside what every channel into the target admits. */
+function explainLimits(question: IntentCase): Reason {
+  const { graph, target, amountMsat } = question;
+  const { minHtlcMsat, maxHtlcMsat } = graph.policies;
+  let [least, most] = [Number.POSITIVE_INFINITY, 0];
+  for (let slot = graph.rows.inStart[target]!; slot < graph.rows.inStart[target + 1]!; slot++) {
+    const arc = graph.rows.inArc[slot]!;
+    least = Math.min(least, minHtlcMsat[arc]!);
+    most = Math.max(most, Math.min(maxHtlcMsat[arc]!, Math.floor(usableMsat(graph, arc >>> 1))));
+  }
+  const above = amountMsat > most;
+  const nearest = above ? most : least;
+  const probability = chanceFrom(question, question.engine.toTarget(target, nearest)).probability;
+  return {
+    code: above ? "amount-above-limits" : "amount-below-minimum",
+    text: above
+      ? `No channel into the target admits more than ${amountText(most)} in one part.`
+      : `No channel into the target admits less than ${amountText(least)}.`,
+    wouldChange: `With ${amountText(nearest)}: ${percentText(probability)}.`,
+  };
+}
+
+/** First hop, middle or last hop: the part that fails most often decides. */
+function explainBottleneck(question: IntentCase): Reason {
+  const { caller, chance } = question;
+  const slots = lastHopSlots(question);
+  const last = anyOf(question, slots);
+  const lastRatio = ratioOf(last);
+  const first =
+    caller < 0
+      ? everyWorld()
+      : anyOf(
+          question,
+          firstHops(question).map(({ slot }) => slot),
+        );
+  const ends = both(first, last);
+  const middle = caller < 0 ? chance.probability / Math.max(lastRatio, 1 / WORLDS) : middleRatio(question, ends);
+  if (lastRatio <= ratioOf(first) && lastRatio <= middle) {
+    return {
+      code: "last-hop-decides",
+      text: `The last hop decides: ${countText(slots.length, "channel")} into the target can take ${amountText(question.amountMsat)}, and at least one has it in ${percentText(lastRatio)} of the worlds that fit what is known.`,
+      wouldChange: openLastHop(question, slots),
+    };
+  }
+  if (ratioOf(first) <= middle) {
+    return {
+      code: "first-hop-decides",
+      text: `The first hop decides: a channel of the caller can send ${amountText(question.amountMsat)} in ${percentText(ratioOf(first))} of the worlds that fit what is known.`,
+      wouldChange: openFirstHop(question),
+    };
+  }
+  const open = caller < 0 ? lastRatio : ratioOf(ends);
+  return {
+    code: "middle-decides",
+    text: `The middle of the network decides: with both ends open, a way between them exists in ${percentText(middle)} of the worlds.`,
+    wouldChange: `If any way through the middle existed: ${percentText(open)}.`,
+  };
+}
+
+function middleRatio(question: IntentCase, ends: WorldSet): number {
+  const open = countWorlds(ends);
+  return open === 0 ? 1 : countWorlds(question.reached, question.caller) / open;
+}
+
+/** One pass that starts at the target's peers: what the caller's chance would be if their channels held the amount. */
+function openLastHop(question: IntentCase, slots: readonly number[]): string | null {
+  const { engine, graph, amountMsat, target } = question;
+  const online = worldsAt(engine.worlds.online, target);
+  const starts = slots.map((slot) => ({ node: graph.rows.inTail[slot]!, worlds: online }));
+  const reached = reachAnyOf(graph, engine.masks(amountMsat), starts);
+  const { probability } = chanceFrom(question, reached);
+  return `If these channels held the amount: ${percentText(probability)}.`;
+}
+
+function openFirstHop(question: IntentCase): string | null {
+  const open = firstHops(question).map(({ peer }) => throughPeer(question, peer));
+  const probability = ratioOf(open.reduce(either, new Int32Array(WORDS)));
+  return `If the caller held the amount in each of its channels: ${percentText(probability)}.`;
+}
+
+/** All payments squeeze through one channel: a second one, from wherever the caller gets best, would change that. */
+function explainSingleInbound(question: IntentCase): Reason | undefined {
+  const { graph, target } = question;
+  if (inboundCount(graph, target) !== 1) return undefined;
+  const peer = graph.rows.inTail[graph.rows.inStart[target]!]!;
+  return {
+    code: "single-inbound-channel",
+    text: `Everything to the target must pass one channel, from ${nodeText(graph, peer)}.`,
+    wouldChange: mendLastHop(question),
+  };
+}
+
+/** The best funded channel somebody could open to the target; none when the caller is unknown or nothing helps. */
+function mendLastHop(question: IntentCase): string | null {
+  const best = bestChannelFrom(question);
+  if (!best) return null;
+  const { probability } = chanceOfWorlds(best.worlds);
+  return `With a funded channel from ${nodeText(question.graph, best.node)}: ${percentText(probability)}.`;
+}
+
+function mendFirstHop(question: IntentCase): string | null {
+  const best = bestChannelTo(question);
+  if (!best) return null;
+  const { probability } = chanceOfWorlds(best.worlds);
+  return `With a funded channel to ${nodeText(question.graph, best.node)}: ${percentText(probability)}.`;
+}
+
+/** The peer to which a channel from the caller helps most. Exact, and needs no pass: R(caller) ∪ (online(p) ∩ R(p)). */
+export function bestChannelTo(question: IntentCase): NewChannel | undefined {
+  const { engine, caller, reached } = question;
+  const own = caller < 0 ? new Int32Array(WORDS) : worldsAt(reached, caller);
+  return bestChannel(question, own, reached, (node) => node * WORDS, engine.worlds.online);
+}
+
+/** The node from which a channel to the target helps most: R(caller) ∪ (Q(p) ∩ online(target)). */
+export function bestChannelFrom(question: IntentCase): NewChannel | undefined {
+  const { engine, caller, target, amountMsat, reached } = question;
+  if (caller < 0) return undefined;
+  const forward = engine.fromCaller(caller, amountMsat);
+  return bestChannel(question, worldsAt(reached, caller), forward, () => target * WORDS, engine.worlds.online);
+}
+
+/** Conditional on a world set that is already there: no pass. */
+function explainOffline(question: IntentCase): Reason | undefined {
+  const { engine, caller, target, chance } = question;
+  const online = worldsAt(engine.worlds.online, target);
+  const probability = Math.min(1, chance.probability / Math.max(ratioOf(online), 1 / WORLDS));
+  if (caller < 0 || probability - chance.probability < CLEAR_GAIN) return undefined;
+  return {
+    code: "target-may-be-offline",
+    text: `The target is online in ${percentText(ratioOf(online))} of the worlds; only its peers' announcements speak for it.`,
+    wouldChange: `If it is known to be online: ${percentText(probability)}.`,
+  };
+}
+
+/** A sure payment: how much it hangs on the best channel into the target. */
+function explainStrength(question: IntentCase): Reason {
+  const { engine, graph, target, amountMsat } = question;
+  const slots = lastHopSlots(question);
+  const masks = engine.masks(amountMsat);
+  const best = slots.reduce((a, b) => (countWorlds(masks.words, b) > countWorlds(masks.words, a) ? b : a));
+  const without = chanceFrom(question, reachTarget(graph, withoutSlots(masks, [best]), target));
+  const { probability } = without;
+  return {
+    code: "many-ways-in",
+    text: `${countText(slots.length, "channel")} into the target can take ${amountText(amountMsat)}.`,
+    wouldChange: `Without the best of them, from ${nodeText(graph, graph.rows.inTail[best]!)}: ${percentText(probability)}.`,
+  };
+}
+
+/** Balances are not all: a sender also bounds fees, hops and locks. */
+function explainRoute(question: IntentCase, path: Path | undefined): Reason | undefined {
+  if (question.caller < 0) return undefined;
+  if (!path) {
+    return {
+      code: "no-route-within-limits",
+      text: "No route of at most 20 hops and 2,016 blocks admits the amount with its fees.",
+      wouldChange: null,
+    };
+  }
+  if (path.feeMsat <= defaultFeeLimitMsat(question.amountMsat)) return undefined;
+  return {
+    code: "fee-above-common-limit",
+    text: `The cheapest sound route costs ${amountText(path.feeMsat)}, more than LND pays by default.`,
+    wouldChange: `With a fee limit of ${amountText(path.feeMsat)} or more: ${percentText(question.chance.probability)}.`,
+  };
+}

@@ -1,0 +1,276 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { syntheticGraph } from "../../testing/synthetic-graph.ts";
+import { findNodeHex, nodeKeyHex, outboundCount } from "../graph/channel-graph.ts";
+import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "../graph/records.ts";
+import { type Beliefs, sampleWorlds } from "../graph/worlds.ts";
+import { msat, unixSeconds } from "../units.ts";
+import type { Decision } from "./decision.ts";
+import { createIntentWorld, type IntentWorld, resolveIntent } from "./resolve-intent.ts";
+
+const takenAt = unixSeconds(1_770_000_000);
+const now = unixSeconds(takenAt + 600);
+const open: PolicyRecord = {
+  enabled: true,
+  minHtlcMsat: 1000,
+  maxHtlcMsat: 0,
+  feeBaseMsat: 1000,
+  feePpm: 100,
+  cltvDelta: 40,
+  updatedAt: takenAt - 3600,
+};
+const key = (digit: string) => `02${digit.repeat(64)}`;
+const [S, H, G, T, U] = ["a", "b", "c", "d", "e"].map(key) as [string, string, string, string, string];
+const join = (id: bigint, node1: string, node2: string, capacitySat: number, over: object = {}): ChannelRecord => ({
+  id,
+  node1,
+  node2,
+  capacitySat,
+  policy1: open,
+  policy2: open,
+  ...over,
+});
+const [HUGE, LARGE, SMALL] = [100_000_000_000, 100_000_000, 150_000];
+/** Everyone online, unless a test says otherwise. */
+const build = (channels: ChannelRecord[], offline: [string, number][] = [], nodes: string[] = []): IntentWorld => {
+  const { graph } = graphFromRecords(
+    [S, H, G, T, ...nodes].map((k) => ({ key: k })),
+    channels,
+  );
+  const beliefs: Beliefs = {
+    channels: new Map(),
+    offline: new Map([
+      ...Array.from({ length: graph.nodeCount }, (_, node) => [node, 0] as const),
+      ...offline.map(([k, ratio]) => [findNodeHex(graph, k), ratio] as const),
+    ]),
+  };
+  return createIntentWorld(sampleWorlds(graph, 1, beliefs), "ab".repeat(32), takenAt);
+};
+const ask = (world: IntentWorld, target: string, caller: string | undefined, sat: number): Decision =>
+  resolveIntent(world, { target, caller, amount: msat(BigInt(Math.round(sat * 1000))), now });
+const codes = (decision: Decision) => decision.reasons.map(({ code }) => code);
+
+test("a sure payment: pay, by a route with its fee and lock, and how much more would arrive", () => {
+  const world = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]);
+  const decision = ask(world, T, S, 100_000);
+
+  expect(decision).toMatchObject({
+    verdict: "pay",
+    probability: 1,
+    firstTryProbability: 1,
+    route: { feeMsat: 11_000n, cltvDelta: 40, hops: 2, path: [S, H, T] },
+    evidence: { observations: 2, newestAgeSec: 4200 },
+    graphDigest: "ab".repeat(32),
+    asOf: takenAt,
+  });
+  expect(decision.interval.low).toBeGreaterThan(0.98);
+  expect(codes(decision)).toEqual(["many-ways-in", "single-inbound-channel"]);
+  expect(decision.reasons[0]!.wouldChange).toBe(
+    `Without the best of them, from ${H.slice(0, 8)}…${H.slice(-4)}: under 1 %.`,
+  );
+  expect(decision.alternatives).toMatchObject([{ code: "larger-amount", kind: "amount", amountMsat: 3_000_000_000n }]);
+});
+
+test("the last hop decides, and a channel that held the amount would change it", () => {
+  const decision = ask(build([join(1n, S, H, HUGE), join(2n, H, T, SMALL)]), T, S, 100_000);
+
+  expect(decision.probability).toBeGreaterThan(0.3);
+  expect(decision.probability).toBeLessThan(0.5);
+  expect(decision.verdict).toBe("avoid");
+  expect(decision.reasons[0]).toMatchObject({
+    code: "last-hop-decides",
+    wouldChange: "If these channels held the amount: over 99 %.",
+  });
+  expect(decision.alternatives.find(({ code }) => code === "smaller-amount")).toMatchObject({ amountMsat: 3_000_000n });
+  expect(decision.alternatives.find(({ kind }) => kind === "target")).toMatchObject({ node: H, probability: 1 });
+});
+
+test("the first hop decides", () => {
+  const decision = ask(build([join(1n, S, H, SMALL), join(2n, H, T, HUGE)]), T, S, 100_000);
+  expect(decision.reasons[0]).toMatchObject({
+    code: "first-hop-decides",
+    wouldChange: "If the caller held the amount in each of its channels: over 99 %.",
+  });
+  expect(decision.alternatives.find(({ kind }) => kind === "first-hop")).toMatchObject({
+    code: "send-through-peer",
+    node: H,
+    probability: 1,
+  });
+});
+
+test("the middle decides", () => {
+  const decision = ask(build([join(1n, S, H, HUGE), join(2n, H, G, SMALL), join(3n, G, T, HUGE)]), T, S, 100_000);
+  expect(decision.reasons[0]).toMatchObject({
+    code: "middle-decides",
+    wouldChange: "If any way through the middle existed: over 99 %.",
+  });
+  expect(decision.alternatives.find(({ kind }) => kind === "first-hop")).toMatchObject({
+    code: "open-channel-to",
+    node: G,
+  });
+});
+
+test("a target that may be offline", () => {
+  const decision = ask(build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)], [[T, 0.25]]), T, S, 1000);
+  expect(decision.probability).toBeCloseTo(0.75, 1);
+  expect(decision.reasons.find(({ code }) => code === "target-may-be-offline")?.wouldChange).toBe(
+    "If it is known to be online: over 99 %.",
+  );
+});
+
+const disabled = { ...open, enabled: false };
+test.each<[string, () => Decision, Partial<Decision>, string]>([
+  ["nobody", () => ask(build([join(1n, S, H, LARGE)]), U, S, 1000), { verdict: "insufficient" }, "target-unknown"],
+  ["itself", () => ask(build([join(1n, S, H, LARGE)]), S, S, 1000), { verdict: "insufficient" }, "caller-is-target"],
+  [
+    "a node whose channels nobody described",
+    () => ask(build([join(1n, S, H, LARGE), { id: 2n, node1: H, node2: T, capacitySat: LARGE }]), T, S, 1000),
+    { verdict: "insufficient", interval: { low: 0, high: 1 } },
+    "target-policies-unknown",
+  ],
+  [
+    "a node that is announced but cannot be paid",
+    () => ask(build([join(1n, S, H, HUGE), join(2n, H, T, LARGE, { policy1: disabled })]), T, S, 1000),
+    { verdict: "avoid", probability: 0, route: null },
+    "target-not-receivable",
+  ],
+  [
+    "more than any last hop admits",
+    () => ask(build([join(1n, S, H, HUGE), join(2n, H, T, LARGE)]), T, S, 200_000_000),
+    { verdict: "avoid", probability: 0, route: null },
+    "amount-above-limits",
+  ],
+  [
+    "less than any last hop admits",
+    () => ask(build([join(1n, S, H, HUGE), join(2n, H, T, LARGE)]), T, S, 0.5),
+    { verdict: "avoid", probability: 0, route: null },
+    "amount-below-minimum",
+  ],
+  [
+    "from a caller that cannot send",
+    () => ask(build([join(1n, S, H, HUGE, { policy1: disabled }), join(2n, H, T, HUGE)]), T, S, 1000),
+    { verdict: "avoid", probability: 0, route: null },
+    "caller-cannot-send",
+  ],
+])("a payment to %s has a clear answer", (_, decide, want, code) => {
+  const decision = decide();
+  expect(decision).toMatchObject(want);
+  expect(codes(decision)).toEqual([code]);
+});
+
+test("what is impossible comes with what would make it possible", () => {
+  const unreceivable = ask(build([join(1n, S, H, HUGE), join(2n, H, T, LARGE, { policy1: disabled })]), T, S, 1000);
+  expect(unreceivable.alternatives.map(({ code, node, probability }) => [code, node, probability]).sort()).toEqual([
+    ["channel-to-target-from", H, 1],
+    ["pay-neighbour", H, 1],
+  ]);
+  const tooMuch = ask(build([join(1n, S, H, HUGE), join(2n, H, T, LARGE)]), T, S, 200_000_000);
+  expect(tooMuch.reasons[0]!.wouldChange).toMatch(/^With 99,000,000 sat: \d+ %|under 1 %\.$/);
+  const tooLittle = ask(build([join(1n, S, H, HUGE), join(2n, H, T, LARGE)]), T, S, 0.5);
+  expect(tooLittle.alternatives[0]).toMatchObject({ code: "larger-amount" });
+});
+
+test("a caller that the graph does not know is stood for by others, and that is said", () => {
+  const world = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]);
+  for (const caller of [undefined, U]) {
+    const decision = ask(world, T, caller, 1000);
+    expect(decision.probability).toBe(1);
+    expect(decision.firstTryProbability).toBe(1);
+    expect(decision.route).toBeNull();
+    expect(decision.unknowns.map(({ code }) => code)).toContain("caller-not-in-graph");
+  }
+});
+
+test("unknowns name a stale graph and unprobed balances", () => {
+  const world = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]);
+  const at = (later: number) =>
+    resolveIntent(world, { target: T, caller: S, amount: msat(1n), now: unixSeconds(takenAt + later) }).unknowns.map(
+      ({ code }) => code,
+    );
+  expect(at(60)).toContain("balances-never-probed");
+  expect(at(60)).not.toContain("graph-stale");
+  expect(at(7201)).toContain("graph-stale");
+});
+
+const { channels } = syntheticGraph({ nodes: 250, channels: 900, seed: 31 });
+const synthetic = createIntentWorld(sampleWorlds(graphFromRecords([], channels).graph, 4), "cd".repeat(32), takenAt);
+const { graph } = synthetic.engine;
+const sending = Array.from({ length: graph.nodeCount }, (_, node) => node).filter(
+  (node) => outboundCount(graph, node) > 0,
+);
+const anyNode = fc.integer({ min: 0, max: graph.nodeCount - 1 }).map((node) => nodeKeyHex(graph, node));
+const anyAmount = fc.oneof(fc.bigInt({ min: 1n, max: 1_000_000_000_000n }), fc.bigInt({ min: 1n, max: 10_000_000n }));
+
+test("every question gets a well-formed answer, the same each time", () => {
+  fc.assert(
+    fc.property(anyNode, fc.option(anyNode, { nil: undefined }), anyAmount, (target, caller, amount) => {
+      const request = { target, caller, amount: msat(amount), now };
+      const decision = resolveIntent(synthetic, request);
+      expect(resolveIntent(synthetic, request)).toEqual(decision);
+      expect(decision.reasons.length).toBeGreaterThan(0);
+      expect(decision.alternatives.length).toBeLessThanOrEqual(3);
+      for (const { probability, interval } of [decision, ...decision.alternatives]) {
+        expect(interval.low).toBeLessThanOrEqual(probability + 1e-9);
+        expect(interval.high).toBeGreaterThanOrEqual(probability - 1e-9);
+      }
+      // The first route is one of the routes.
+      expect(decision.firstTryProbability).toBeLessThanOrEqual(decision.probability + 1e-9);
+      for (const other of decision.alternatives) {
+        if (other.code === "larger-amount") expect(other.probability).toBeGreaterThanOrEqual(0.9);
+        else expect(other.probability).toBeGreaterThanOrEqual(decision.probability);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("an alternative amount is worth what asking for it says", () => {
+  let checked = 0;
+  for (let i = 0; i < 60; i++) {
+    const request = {
+      target: nodeKeyHex(graph, (i * 7) % graph.nodeCount),
+      caller: nodeKeyHex(graph, sending[(i * 13) % sending.length]!),
+      now,
+    };
+    const decision = resolveIntent(synthetic, { ...request, amount: msat(100_000_000n) });
+    const other = decision.alternatives.find(({ kind }) => kind === "amount");
+    if (!other) continue;
+    const asked = resolveIntent(synthetic, { ...request, amount: other.amountMsat });
+    expect({ ...asked.interval, p: asked.probability }).toEqual({ ...other.interval, p: other.probability });
+    checked++;
+  }
+  expect(checked).toBeGreaterThan(10);
+});
+
+test("a channel to the proposed peer is worth what was promised", () => {
+  // Everybody's offline rate is held, since a new channel speaks for those it joins.
+  const beliefs: Beliefs = { channels: new Map(), offline: new Map(synthetic.engine.worlds.offline.entries()) };
+  const held = createIntentWorld(sampleWorlds(graph, 4, beliefs), "", takenAt);
+  let checked = 0;
+  for (let i = 0; i < 300 && checked < 5; i++) {
+    const caller = nodeKeyHex(graph, sending[(i * 17) % sending.length]!);
+    const target = nodeKeyHex(graph, (i * 5) % graph.nodeCount);
+    const other = ask(held, target, caller, 3_000_000).alternatives.find(({ code }) => code === "open-channel-to");
+    if (!other) continue;
+    const funded = join(3n, caller, other.node!, HUGE, { policy2: disabled });
+    const joined = graphFromRecords([], [...channels, funded]).graph;
+    const after = ask(createIntentWorld(sampleWorlds(joined, 4, beliefs), "", takenAt), target, caller, 3_000_000);
+    // The new channel itself may be empty at our end in a world or two.
+    expect(Math.abs(after.probability - other.probability)).toBeLessThan(0.01);
+    checked++;
+  }
+  expect(checked).toBe(5);
+});
+
+test("more is never surer, whatever it is asked for, up to channels with a minimum", () => {
+  const node = fc.constantFrom(...sending.map((n) => nodeKeyHex(graph, n)));
+  const amounts = fc.tuple(fc.integer({ min: 100_000, max: 10_000_000 }), fc.integer({ min: 1, max: 100 }));
+  fc.assert(
+    fc.property(node, node, amounts, (caller, target, [amount, factor]) => {
+      fc.pre(caller !== target);
+      const less = ask(synthetic, target, caller, amount).probability;
+      expect(ask(synthetic, target, caller, amount * factor).probability).toBeLessThanOrEqual(less + 0.004);
+    }),
+    { numRuns: 60 },
+  );
+});

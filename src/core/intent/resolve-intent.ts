@@ -1,0 +1,153 @@
+/** Answers a question from one sample of worlds. Pure: the same question and worlds give the same answer. */
+import { both, everyWorld, worldsAt } from "../graph/bits.ts";
+import { type ChannelGraph, findNodeHex, nodeKeyHex } from "../graph/channel-graph.ts";
+import { type Path, pathFrom } from "../graph/cheapest-path.ts";
+import { createReachEngine, type ReachEngine } from "../graph/engine.ts";
+import type { Worlds } from "../graph/worlds.ts";
+import { drawReferences, type ReferenceCaller } from "../score/references.ts";
+import { msat, type UnixSeconds } from "../units.ts";
+import { findAlternatives } from "./alternatives.ts";
+import { type IntentCase, openCase, ratioOf } from "./case.ts";
+import { decide } from "./decide.ts";
+import type { Decision, DecisionRequest, Reason, Route } from "./decision.ts";
+import { explain, policiesUnknown } from "./reasons.ts";
+import { type GraphAges, listUnknowns } from "./unknowns.ts";
+
+/** What decisions are computed from: worlds with their memory, who stands for an unknown caller, and the graph's dates. */
+export type IntentWorld = {
+  readonly engine: ReachEngine;
+  readonly references: readonly ReferenceCaller[];
+  readonly graphDigest: string;
+  /** When the graph was read from a node. */
+  readonly takenAt: UnixSeconds;
+  /** Newest channel update in the graph, unix seconds; 0 when none is known. */
+  readonly newestUpdateAt: number;
+};
+
+/** Gathers what decisions need around a sample of worlds. */
+export function createIntentWorld(worlds: Worlds, graphDigest: string, takenAt: UnixSeconds): IntentWorld {
+  const { graph, seed } = worlds;
+  const newestUpdateAt = graph.policies.updatedAt.reduce((newest, at) => Math.max(newest, at), 0);
+  return {
+    engine: createReachEngine(worlds),
+    references: drawReferences(graph, seed),
+    graphDigest,
+    takenAt,
+    newestUpdateAt,
+  };
+}
+
+/** The decision on one payment. */
+export function resolveIntent(world: IntentWorld, request: DecisionRequest): Decision {
+  const { engine, references } = world;
+  const { graph } = engine;
+  const target = findNodeHex(graph, request.target);
+  const caller = request.caller === undefined ? -1 : findNodeHex(graph, request.caller);
+  const evidence = gatherEvidence(world, request, target, caller);
+  const { graphDigest, takenAt: asOf } = world;
+  const silence = refuse(graph, request, target);
+  if (silence) return { ...NOTHING_SAID, reasons: [silence], evidence, graphDigest, asOf };
+
+  const asked = openCase(engine, references, caller, target, Number(request.amount));
+  const path = caller < 0 ? undefined : pathFrom(engine.net, engine.pathsTo(target, asked.amountMsat), caller);
+  return {
+    verdict: decide(asked.chance),
+    ...asked.chance,
+    firstTryProbability: firstTry(asked, path),
+    route: path ? describeRoute(graph, path) : null,
+    reasons: explain(asked, path),
+    alternatives: findAlternatives(asked),
+    unknowns: listUnknowns(asked, agesOf(world, request.now)),
+    evidence,
+    graphDigest,
+    asOf,
+  };
+}
+
+const NOTHING_SAID = {
+  verdict: "insufficient",
+  probability: 0,
+  interval: { low: 0, high: 1 },
+  firstTryProbability: 0,
+  route: null,
+  alternatives: [],
+  unknowns: [],
+} as const;
+
+/** Why nothing can be said, if so. */
+function refuse(graph: ChannelGraph, request: DecisionRequest, target: number): Reason | undefined {
+  if (request.caller?.toLowerCase() === request.target.toLowerCase()) {
+    return {
+      code: "caller-is-target",
+      text: "Caller and target are the same node: a payment to oneself says nothing about others.",
+      wouldChange: null,
+    };
+  }
+  if (target < 0) {
+    return { code: "target-unknown", text: "The target is not in the public channel graph.", wouldChange: null };
+  }
+  if (policiesUnknown({ graph, target })) {
+    return {
+      code: "target-policies-unknown",
+      text: "The target has channels, but no policy towards it has been announced.",
+      wouldChange: null,
+    };
+  }
+  return undefined;
+}
+
+function agesOf(world: IntentWorld, now: UnixSeconds): GraphAges {
+  const { takenAt, newestUpdateAt } = world;
+  return { readSec: now - takenAt, silentSec: newestUpdateAt === 0 ? undefined : now - newestUpdateAt };
+}
+
+/** All arcs of the path carry the amount and all its nodes are online: joint, in the same worlds as the probability. */
+function firstTry(asked: IntentCase, path: Path | undefined): number {
+  if (asked.caller < 0) return firstTryOfReferences(asked);
+  return path ? pathRatio(asked, path) : 0;
+}
+
+function firstTryOfReferences(asked: IntentCase): number {
+  const { engine, references, target, amountMsat } = asked;
+  const tree = engine.pathsTo(target, amountMsat);
+  let [sum, total] = [0, 0];
+  for (const { node, weight } of references) {
+    if (node === target) continue;
+    const path = pathFrom(engine.net, tree, node);
+    sum += path ? weight * pathRatio(asked, path) : 0;
+    total += weight;
+  }
+  return total === 0 ? 0 : sum / total;
+}
+
+function pathRatio(asked: IntentCase, path: Path): number {
+  const { words } = asked.engine.masks(asked.amountMsat);
+  const { slotOfArc } = asked.graph.rows;
+  return ratioOf(path.arcs.reduce((all, arc) => both(all, worldsAt(words, slotOfArc[arc]!)), everyWorld()));
+}
+
+function describeRoute(graph: ChannelGraph, path: Path): Route {
+  return {
+    feeMsat: msat(BigInt(path.feeMsat)),
+    cltvDelta: path.cltvDelta,
+    hops: path.arcs.length,
+    path: path.nodes.map((node) => nodeKeyHex(graph, node)),
+  };
+}
+
+/** Announcements the answer leans on: policies towards the target and out of the caller; else the graph reading itself. */
+function gatherEvidence(
+  world: IntentWorld,
+  request: DecisionRequest,
+  target: number,
+  caller: number,
+): Decision["evidence"] {
+  const { graph } = world.engine;
+  const { inStart, inArc, outStart, outArc } = graph.rows;
+  const arcs = [
+    ...(target < 0 ? [] : inArc.subarray(inStart[target]!, inStart[target + 1]!)),
+    ...(caller < 0 ? [] : outArc.subarray(outStart[caller]!, outStart[caller + 1]!)),
+  ];
+  const newest = arcs.reduce((latest, arc) => Math.max(latest, graph.policies.updatedAt[arc]!), 0);
+  return { observations: arcs.length, newestAgeSec: Math.max(0, request.now - (newest || world.takenAt)) };
+}

@@ -1,0 +1,55 @@
+/** What would matter for an answer and was not known when it was given. */
+import { inboundCount } from "../graph/channel-graph.ts";
+import type { IntentCase } from "./case.ts";
+import { AVOID_BELOW, PAY_FROM } from "./decide.ts";
+import type { Unknown } from "./decision.ts";
+
+/** A graph read longer ago than this is stale (the guard of `scoringStale`). */
+const STALE_AFTER_SEC = 7200;
+/** Channel updates are rebroadcast at least every fortnight; a graph whose newest is older has stopped listening. */
+const SILENT_AFTER_SEC = 86_400;
+/** Larger payments are commonly split. */
+const SPLIT_FROM_MSAT = 500_000_000;
+
+/** How long ago the graph was read, and its newest channel update made (undefined when no update says). */
+export type GraphAges = { readonly readSec: number; readonly silentSec: number | undefined };
+
+/** The unknowns of a case. */
+export function listUnknowns(asked: IntentCase, ages: GraphAges): Unknown[] {
+  const { graph, caller, target, chance, engine } = asked;
+  const unknowns: Unknown[] = [];
+  if (engine.worlds.beliefs.channels.size === 0) {
+    unknowns.push({
+      code: "balances-never-probed",
+      text: "No balance on the way has been probed: all follow the prior fitted on real probes.",
+    });
+  }
+  unknowns.push(
+    caller < 0
+      ? {
+          code: "caller-not-in-graph",
+          text: "The caller is not in the public graph: callers drawn by capacity stand for it.",
+        }
+      : { code: "caller-balances", text: "The caller's own balances are not known to us: it knows better." },
+  );
+  const { readSec, silentSec } = ages;
+  if (readSec > STALE_AFTER_SEC || (silentSec ?? 0) > SILENT_AFTER_SEC) {
+    unknowns.push({
+      code: "graph-stale",
+      text: `The graph was read ${readSec} seconds ago; its newest update is ${silentSec === undefined ? "undated" : `${silentSec} seconds old`}.`,
+    });
+  }
+  if (inboundCount(graph, target) === 0 || chance.probability < AVOID_BELOW) {
+    unknowns.push({
+      code: "unannounced-channels",
+      text: "The target may have unannounced channels; an invoice with route hints would reach it through them.",
+    });
+  }
+  if (asked.amountMsat >= SPLIT_FROM_MSAT && chance.probability < PAY_FROM) {
+    unknowns.push({
+      code: "single-part-only",
+      text: "Computed for one part: a payment in several parts may do better.",
+    });
+  }
+  return unknowns;
+}

@@ -1,0 +1,118 @@
+import { expect, test } from "vitest";
+import { seededRandom, syntheticGraph } from "../../testing/synthetic-graph.ts";
+import { findNodeHex, inboundCount } from "../graph/channel-graph.ts";
+import { offlineRatio, shareAtLeast, USABLE_RATIO } from "../graph/prior.ts";
+import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "../graph/records.ts";
+import { sampleWorlds } from "../graph/worlds.ts";
+import { unixSeconds } from "../units.ts";
+import { scoreNodes } from "./rank.ts";
+import { drawReferences } from "./references.ts";
+
+const at = unixSeconds(1_770_000_000);
+const open: PolicyRecord = { enabled: true, minHtlcMsat: 0, maxHtlcMsat: 0, feeBaseMsat: 0, feePpm: 0, cltvDelta: 40 };
+const key = (digit: string) => `02${digit.repeat(64)}`;
+const join = (id: bigint, node1: string, node2: string, capacitySat: number): ChannelRecord => ({
+  id,
+  node1,
+  node2,
+  capacitySat,
+  policy1: open,
+  policy2: open,
+});
+const rankAll = (channels: readonly ChannelRecord[], seed = 1) => {
+  const { graph } = graphFromRecords([], channels);
+  return new Map(scoreNodes(sampleWorlds(graph, seed), drawReferences(graph, seed), at).map((s) => [s.nodeKey, s]));
+};
+
+test("the worked example of docs/scoring.md", () => {
+  const [sender, hub, target] = [key("a"), key("b"), key("c")];
+  const ranks = rankAll([join(1n, sender, hub, 100_000_000), join(2n, hub, target, 1_000_000)]);
+
+  // By hand: one independent peer speaks for each node (the target hangs on the hub); callers are the ends of both channels, so the sender weighs 1 and the hub 2 for the target.
+  const holds = (amountSat: number, capacitySat: number) => shareAtLeast(amountSat / (USABLE_RATIO * capacitySat));
+  const byHand = [1e3, 1e4, 1e5, 1e6].map((amount) => {
+    const last = holds(amount, 1e6) * (1 - offlineRatio(1));
+    const first = holds(amount, 1e8) * (1 - offlineRatio(1));
+    return (2 * last + first * last) / 3;
+  });
+  const expected = 100 * (byHand.reduce((sum, p) => sum + p, 0) / 4);
+
+  expect(expected).toBeCloseTo(55.9, 1);
+  const score = ranks.get(target)!;
+  expect(Math.abs(score.rank - expected)).toBeLessThanOrEqual(2);
+  expect(score.reachRatio).toBeCloseTo(byHand[2]!, 1);
+  expect(score).toMatchObject({ observations: 1, asOf: at });
+  expect(score.rankLow).toBeLessThan(score.rank);
+  expect(score.rankHigh).toBeGreaterThan(score.rank);
+});
+
+test("a node that nobody can pay has no score, and ranks stay between their bounds", () => {
+  const { channels } = syntheticGraph({ nodes: 150, channels: 500, seed: 6 });
+  const { graph } = graphFromRecords([], channels);
+  const scores = scoreNodes(sampleWorlds(graph, 1), drawReferences(graph, 1), at);
+  const receivable = Array.from({ length: graph.nodeCount }, (_, node) => inboundCount(graph, node) > 0);
+
+  expect(scores.length).toBe(receivable.filter(Boolean).length);
+  for (const score of scores) {
+    expect(receivable[findNodeHex(graph, score.nodeKey)]).toBe(true);
+    expect(score.rankLow).toBeLessThanOrEqual(score.rank);
+    expect(score.rank).toBeLessThanOrEqual(score.rankHigh);
+    expect(score.rankLow).toBeGreaterThanOrEqual(0);
+    expect(score.rankHigh).toBeLessThanOrEqual(100);
+    expect(score.reachRatio).toBeGreaterThanOrEqual(0);
+    expect(score.reachRatio).toBeLessThanOrEqual(1);
+  }
+});
+
+test("the seed moves a rank less than its interval", () => {
+  const { channels } = syntheticGraph({ nodes: 150, channels: 500, seed: 6 });
+  const [one, two] = [rankAll(channels, 1), rankAll(channels, 2)];
+  const inside = [...one.values()].filter((s) => {
+    const other = two.get(s.nodeKey)!.rank;
+    return other >= s.rankLow - 2 && other <= s.rankHigh + 2;
+  });
+  expect(inside.length / one.size).toBeGreaterThan(0.9);
+});
+
+test("hundreds of own nodes behind one honest channel do not lift a rank", () => {
+  const { channels } = syntheticGraph({ nodes: 400, channels: 1500, seed: 12 });
+  const hub = busiest(channels);
+  const attacker = key("e");
+  const honest = [...channels, join(1n, attacker, hub, 1_000_000)];
+  const random = seededRandom(9);
+  const puppet = () => `03${Array.from({ length: 64 }, () => Math.floor(16 * random()).toString(16)).join("")}`;
+  const puppets = Array.from({ length: 300 }, (_, i) => join(BigInt(1000 + i), attacker, puppet(), 100_000));
+  const fat = Array.from({ length: 20 }, (_, i) => join(BigInt(2000 + i), attacker, puppet(), 10_000_000));
+
+  const before = rankAll(honest).get(attacker)!.rank;
+  for (const attack of [puppets, fat]) {
+    expect(rankAll([...honest, ...attack]).get(attacker)!.rank).toBeLessThanOrEqual(before + 1);
+  }
+});
+
+test("a channel added elsewhere moves at most one draw of the references", () => {
+  const { channels } = syntheticGraph({ nodes: 200, channels: 700, seed: 2 });
+  const names = (list: ChannelRecord[]) => {
+    const { graph } = graphFromRecords([], list);
+    return drawReferences(graph, 5).flatMap(({ node, weight }) =>
+      Array(weight).fill(graph.nodeKeys.slice(node * 33, node * 33 + 33).join()),
+    );
+  };
+  const before = names(channels);
+  const after = names([...channels, join(9n, channels[0]!.node1, channels[9]!.node2, 5_000_000)]);
+  const left = before.filter((name) => !takeOut(after, name));
+  expect(before.length).toBe(64);
+  expect(left.length).toBeLessThanOrEqual(2);
+});
+
+function takeOut(list: string[], name: string): boolean {
+  const at = list.indexOf(name);
+  if (at >= 0) list.splice(at, 1);
+  return at >= 0;
+}
+
+function busiest(channels: ChannelRecord[]): string {
+  const counts = new Map<string, number>();
+  for (const { node1, node2 } of channels) for (const n of [node1, node2]) counts.set(n, (counts.get(n) ?? 0) + 1);
+  return [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+}

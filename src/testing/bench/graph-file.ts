@@ -1,0 +1,84 @@
+/** The graph that benches run on: a describegraph file, or a made-up graph of mainnet's size, as LND would send it. */
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { gunzipSync } from "node:zlib";
+import type { ChannelRecord, PolicyRecord } from "../../core/graph/records.ts";
+import { describeGraphMessage, loadGraphCodec } from "../describe-graph.ts";
+import { syntheticGraph } from "../synthetic-graph.ts";
+
+/** All nodes and channels, live and dead, of mainnet on 2026-02-03. */
+const MAINNET = { nodes: 17_324, channels: 50_808 };
+/** Feature bits that most nodes announce; they make up most of what LND sends about a node. */
+const FEATURES = [0, 5, 7, 8, 11, 13, 14, 17, 23, 25, 27, 31, 45, 47, 51, 55];
+
+/** LND's bytes, and the generated decoder's way of reading them. */
+export type BenchGraph = { name: string; bytes: Uint8Array; decodeGeneric(bytes: Uint8Array): object };
+
+/** Reads SATRANK_GRAPH (describegraph .json or .json.gz) if it is set. */
+export function loadBenchGraph(): BenchGraph {
+  const path = process.env["SATRANK_GRAPH"];
+  const { encode, decode } = loadGraphCodec();
+  const bytes = encode(path ? readDescribeGraph(path) : makeUp());
+  return { name: path ? basename(path) : "made-up graph", bytes, decodeGeneric: decode };
+}
+
+function readDescribeGraph(path: string): object {
+  const bytes = readFileSync(path);
+  const text = (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
+  const { nodes, edges } = JSON.parse(text) as { nodes: unknown; edges: unknown };
+  return { nodes, edges };
+}
+
+function makeUp(): object {
+  const { nodes, channels } = syntheticGraph({ ...MAINNET, seed: 1 });
+  const message = describeGraphMessage(nodes, channels);
+  const features = Object.fromEntries(
+    FEATURES.map((bit) => [bit, { name: `feature-${bit}`, is_required: false, is_known: true }]),
+  );
+  const addresses = [{ network: "tcp", addr: "192.0.2.1:9735" }];
+  const chan_point = `${"ab".repeat(32)}:0`;
+  return {
+    nodes: message.nodes.map((node) => ({ ...node, addresses, features, color: "#3399ff" })),
+    edges: message.edges.map((edge) => ({ ...edge, chan_point })),
+  };
+}
+
+type JsonPolicy = Record<"min_htlc" | "max_htlc_msat" | "fee_base_msat" | "fee_rate_milli_msat", string> & {
+  disabled: boolean;
+  time_lock_delta: number;
+};
+type JsonEdge = {
+  channel_id: string;
+  node1_pub: string;
+  node2_pub: string;
+  capacity: string;
+  node1_policy: JsonPolicy | null;
+  node2_policy: JsonPolicy | null;
+};
+
+/** The channels of the same graph as records, to be changed. */
+export function loadBenchRecords(): { name: string; channels: ChannelRecord[] } {
+  const path = process.env["SATRANK_GRAPH"];
+  if (!path) return { name: "made-up graph", channels: syntheticGraph({ ...MAINNET, seed: 1 }).channels };
+  const { edges } = readDescribeGraph(path) as { edges: JsonEdge[] };
+  const channels = edges.map((edge) => ({
+    id: BigInt(edge.channel_id),
+    node1: edge.node1_pub,
+    node2: edge.node2_pub,
+    capacitySat: Number(edge.capacity),
+    ...(edge.node1_policy && { policy1: policyRecord(edge.node1_policy) }),
+    ...(edge.node2_policy && { policy2: policyRecord(edge.node2_policy) }),
+  }));
+  return { name: basename(path), channels };
+}
+
+function policyRecord(policy: JsonPolicy): PolicyRecord {
+  return {
+    enabled: !policy.disabled,
+    minHtlcMsat: Number(policy.min_htlc),
+    maxHtlcMsat: Number(policy.max_htlc_msat),
+    feeBaseMsat: Number(policy.fee_base_msat),
+    feePpm: Number(policy.fee_rate_milli_msat),
+    cltvDelta: policy.time_lock_delta,
+  };
+}
