@@ -206,7 +206,8 @@ describe("of every header", () => {
         expect(isWritten || asHex).toBe(true);
         expect(found.preimage).toHaveLength(32);
       }),
-      { numRuns: 3_000 },
+      // Chance finds a whole credential rarely: one is given, so that each kind is met in every run.
+      { numRuns: 3_000, examples: [[[`L402 ${standard}:${preimage}`], [], []]] },
     );
     for (const count of Object.values(kinds)) expect(count).toBeGreaterThan(0);
   });
