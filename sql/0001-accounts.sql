@@ -31,6 +31,7 @@ CREATE TABLE charge (
 );
 CREATE INDEX charge_token ON charge (token_id, reserved_at);
 CREATE INDEX charge_open ON charge (reserved_at) WHERE state = 'reserved';
+CREATE INDEX charge_open_token ON charge (token_id) WHERE state = 'reserved';
 
 -- The ledger: each row takes an amount from one account and gives it to another, so the books balance by construction.
 --   lightning  what our node received      token    what customers may still spend

@@ -11,17 +11,54 @@ export type DemoSecrets = z.infer<typeof secretsFile>;
 
 /** Makes the directory and claims it. @throws CONFIG_INVALID when a living process holds it. @returns how to let go */
 export function claimDataDirectory(directory: string): () => void {
-  fs.mkdirSync(directory, { recursive: true });
-  const lock = path.join(directory, "satrank.pid");
-  const holder = fs.existsSync(lock) ? Number(fs.readFileSync(lock, "utf8")) : 0;
-  if (holder !== process.pid && isSatRank(holder)) {
-    throw new OracleError(
-      "CONFIG_INVALID",
-      `${directory} is in use by process ${holder}; stop it first, or set DATA_DIR`,
-    );
+  try {
+    fs.mkdirSync(directory, { recursive: true });
+    fs.accessSync(directory, fs.constants.W_OK);
+  } catch (cause) {
+    throw new OracleError("CONFIG_INVALID", `${directory} cannot be written; set DATA_DIR to a directory that can`, {
+      cause,
+    });
   }
-  fs.writeFileSync(lock, String(process.pid));
+  const lock = path.join(directory, "satrank.pid");
+  if (!tryLock(lock)) takeOver(lock);
   return () => fs.rmSync(lock, { force: true });
+}
+
+/** A takeover lasts microseconds; one that is older belongs to a process that died in it. */
+const TAKEOVER_MS = 10_000;
+
+/** Takes the lock of a holder that is gone. Of several that try, one does. @throws CONFIG_INVALID when it is not to be had */
+function takeOver(lock: string): void {
+  const holder = fs.readFileSync(lock, "utf8");
+  if (isSatRank(Number(holder))) throw inUse(lock, holder);
+  const turn = `${lock}.takeover`;
+  if (fs.existsSync(turn) && Date.now() - fs.statSync(turn).mtimeMs > TAKEOVER_MS) fs.rmSync(turn, { force: true });
+  if (!tryLock(turn)) throw inUse(lock, "another that is starting");
+  try {
+    // Somebody may have had the turn before us, and be the holder by now.
+    if (fs.readFileSync(lock, "utf8") !== holder) throw inUse(lock, "another that has just started");
+    fs.writeFileSync(lock, String(process.pid));
+  } finally {
+    fs.rmSync(turn, { force: true });
+  }
+}
+
+function inUse(lock: string, holder: string): OracleError {
+  return new OracleError(
+    "CONFIG_INVALID",
+    `${path.dirname(lock)} is in use by process ${holder}; stop it first, or set DATA_DIR`,
+  );
+}
+
+/** Creates the lock with our process id, or finds that it exists. The system lets only one caller create it. */
+function tryLock(lock: string): boolean {
+  try {
+    fs.writeFileSync(lock, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
 }
 
 /** The embedded default's own keys, made once: a new macaroon key at each start would void every paid token. */

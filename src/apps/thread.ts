@@ -2,8 +2,8 @@
  * A service in a worker thread: calls go over as messages, results and errors come back as promises.
  *
  * The module that defines a service both serves it (inside the worker) and opens it (outside), so its own URL is the
- * worker's program, from TypeScript sources as from compiled ones. A thread that crashes or overruns its time fails the
- * calls it had and is started again by the next one; it starts empty, and who opened it must tell it again what it needs.
+ * worker's program, from TypeScript sources as from compiled ones. Calls wait here and go over one at a time, so that a
+ * thread that crashes or overruns its time fails the call it works on and not those behind it: they get the next one.
  */
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -13,14 +13,37 @@ import { ERRORS, type ErrorCode, errorCode, OracleError } from "../core/errors.t
 /** What a service offers: methods of one argument. Arguments and results must survive a structured clone. */
 export type Service = Record<string, (input: never) => unknown>;
 
+/** A call of a service's method, as data. */
+export type Call<S extends Service> = {
+  [M in keyof S & string]: { method: M; input: Parameters<S[M]>[0] };
+}[keyof S & string];
+
+/** How calls wait, and what a new thread has to know. */
+export type ThreadOptions<S extends Service> = {
+  /** Calls that may wait behind the one that runs. */
+  maxWaiting?: number;
+  /** How long a call may wait before it is given up. Without it, as long as it takes. */
+  maxWaitMs?: number;
+  /** Methods that pause between their steps: they have a queue of their own, and run beside the others. */
+  beside?: readonly (keyof S & string)[];
+  /** What every new thread is told before anything else. It starts empty. */
+  first?: () => Call<S> | undefined;
+};
+
 /** A service as seen from outside its thread. */
 export type Thread<S extends Service> = {
-  /** @throws whatever the method threw, by code; TIMED_OUT; INTERNAL when the thread died; SHUTTING_DOWN after `close` */
+  /**
+   * The time a call may take starts when the thread takes it.
+   * @throws whatever the method threw, by code; TIMED_OUT; OVERLOADED when too many calls wait, or this one waited for
+   * too long; INTERNAL when the thread died; SHUTTING_DOWN after `close`
+   */
   call<M extends keyof S & string>(
     method: M,
     input: Parameters<S[M]>[0],
     options?: { timeoutMs?: number },
   ): Promise<Awaited<ReturnType<S[M]>>>;
+  /** Whether a call that is not `beside` the others would be refused now. */
+  overloaded(): boolean;
   close(): Promise<void>;
 };
 
@@ -28,6 +51,7 @@ type Request = { id: number; method: string; input: unknown };
 type Response = { id: number } & ({ result: unknown } | { failure: { code: ErrorCode; message: string } });
 
 const TIMEOUT_MS = 120_000;
+const MAX_WAITING = 1_000;
 const moved = new WeakMap<object, TransferListItem[]>();
 
 /** Marks a result whose buffers move out of the thread instead of being copied. */
@@ -53,65 +77,148 @@ export function serveThread(name: string, service: Service): void {
 }
 
 /** Opens the service that the module at `url` serves under this name. The thread starts with the first call. */
-export function openThread<S extends Service>(name: string, url: string): Thread<S> {
-  const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
-  let worker: Worker | undefined;
-  let lastId = 0;
-  let closed = false;
+export function openThread<S extends Service>(name: string, url: string, options: ThreadOptions<S> = {}): Thread<S> {
+  const { maxWaiting = MAX_WAITING, maxWaitMs, beside = [], first } = options;
+  let current: { life: Life; ready: Promise<Life> } | undefined;
+  let closed: OracleError | undefined;
 
-  const settle = (response: Response) => {
-    const caller = waiting.get(response.id);
-    waiting.delete(response.id);
-    if (waiting.size === 0) worker?.unref();
-    if (!caller) return;
-    if ("result" in response) caller.resolve(response.result);
-    else caller.reject(rebuild(response.failure));
-  };
-  const fail = (error: OracleError) => {
-    for (const caller of waiting.values()) caller.reject(error);
-    waiting.clear();
-  };
-  const start = () => {
-    const fresh = startWorker(name, url);
-    let cause: unknown;
-    fresh.on("message", settle);
-    fresh.on("error", (error) => {
-      cause = error;
+  const begin = () => {
+    const life = startLife(name, url, () => {
+      current = undefined;
     });
-    fresh.on("exit", () => {
-      if (worker !== fresh) return;
-      worker = undefined;
-      fail(new OracleError("INTERNAL", `the ${name} thread stopped`, { cause }));
-    });
-    return fresh;
+    const told = first?.();
+    const ready = told ? life.run(told.method, told.input, TIMEOUT_MS).then(() => life) : Promise.resolve(life);
+    // A thread that could not be told what it needs is of no use to the calls that wait.
+    ready.catch((error: OracleError) => void life.end(error));
+    return { life, ready };
   };
-  const stop = async (error: OracleError) => {
-    const dying = worker;
-    worker = undefined;
-    fail(error);
-    await dying?.terminate();
+  const ready = () => {
+    if (closed) throw closed;
+    current ??= begin();
+    return current.ready;
   };
+  const common = openQueue(ready, { maxWaiting, maxWaitMs });
+  const apart = openQueue(ready, { maxWaiting, maxWaitMs });
 
   return {
     async call(method, input, { timeoutMs = TIMEOUT_MS } = {}) {
-      if (closed) throw new OracleError("SHUTTING_DOWN", `the ${name} thread is closed`);
-      worker ??= start();
-      worker.ref();
+      if (closed) throw closed;
+      const queue = beside.includes(method) ? apart : common;
+      return (await queue.add((life) => life.run(method, input, timeoutMs))) as never;
+    },
+    overloaded: common.full,
+    async close() {
+      closed = new OracleError("SHUTTING_DOWN", `the ${name} thread is closed`);
+      for (const queue of [common, apart]) queue.fail(closed);
+      await current?.life.end(closed);
+    },
+  };
+}
+
+type Work = (life: Life) => Promise<unknown>;
+type Waiting = { work: Work; resolve(result: unknown): void; reject(error: unknown): void; timer?: NodeJS.Timeout };
+
+/** Calls in the order they came, one at a time. Whatever ends one of them, the next has its turn. */
+function openQueue(ready: () => Promise<Life>, limits: { maxWaiting: number; maxWaitMs: number | undefined }) {
+  const waiting = new Set<Waiting>();
+  let turning = false;
+  let busy = false;
+  const full = () => waiting.size + Number(busy) > limits.maxWaiting;
+  /** True for one caller only: whoever takes a call out of the queue settles it. */
+  const take = (call: Waiting) => {
+    clearTimeout(call.timer);
+    return waiting.delete(call);
+  };
+  const fail = (error: unknown) => {
+    for (const call of waiting) if (take(call)) call.reject(error);
+  };
+  const turn = async () => {
+    const life = await ready();
+    const [next] = waiting;
+    if (!next || !take(next)) return;
+    busy = true;
+    const done = next.work(life).finally(() => {
+      busy = false;
+    });
+    await done.then(next.resolve, next.reject);
+  };
+  const run = async () => {
+    if (turning) return;
+    turning = true;
+    while (waiting.size > 0) await turn().catch(fail);
+    turning = false;
+  };
+
+  return {
+    full,
+    fail,
+    /** @throws OVERLOADED, and what the work throws */
+    add(work: Work): Promise<unknown> {
+      if (full()) return Promise.reject(new OracleError("OVERLOADED", "too many calls are waiting"));
+      return new Promise((resolve, reject) => {
+        const call: Waiting = { work, resolve, reject };
+        waiting.add(call);
+        const giveUp = () => {
+          if (take(call)) reject(new OracleError("OVERLOADED", "the calls before this one took too long"));
+        };
+        if (limits.maxWaitMs !== undefined) call.timer = setTimeout(giveUp, limits.maxWaitMs);
+        void run();
+      });
+    },
+  };
+}
+
+/** One thread from its start until it crashes, overruns or is ended. What runs in it then fails. */
+type Life = {
+  run(method: string, input: unknown, timeoutMs: number): Promise<unknown>;
+  end(error: OracleError): Promise<void>;
+};
+
+function startLife(name: string, url: string, onEnd: () => void): Life {
+  const worker = startWorker(name, url);
+  const running = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+  let lastId = 0;
+  let cause: unknown;
+  let over: OracleError | undefined;
+
+  const finish = (error: OracleError) => {
+    if (over) return;
+    over = error;
+    onEnd();
+    for (const caller of running.values()) caller.reject(error);
+  };
+  const end = async (error: OracleError) => {
+    finish(error);
+    await worker.terminate();
+  };
+  worker.on("message", (response: Response) => {
+    const caller = running.get(response.id);
+    if ("result" in response) caller?.resolve(response.result);
+    else caller?.reject(rebuild(response.failure));
+  });
+  worker.on("error", (error) => {
+    cause = error;
+  });
+  worker.on("exit", () => finish(new OracleError("INTERNAL", `the ${name} thread stopped`, { cause })));
+
+  return {
+    end,
+    async run(method, input, timeoutMs) {
+      if (over) throw over;
       const id = ++lastId;
-      const result = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject }));
-      // A thread that computes cannot be interrupted: what overruns is ended, with every call that waits behind it.
-      const late = () => void stop(new OracleError("TIMED_OUT", `${name}.${method} took over ${timeoutMs} ms`));
+      const result = new Promise<unknown>((resolve, reject) => running.set(id, { resolve, reject }));
+      // A thread that computes cannot be interrupted: what overruns is ended, with the call that runs beside it.
+      const late = () => void end(new OracleError("TIMED_OUT", `${name}.${method} took over ${timeoutMs} ms`));
       const timer = setTimeout(late, timeoutMs);
-      worker.postMessage({ id, method, input } satisfies Request);
+      worker.ref();
       try {
-        return (await result) as never;
+        worker.postMessage({ id, method, input } satisfies Request);
+        return await result;
       } finally {
         clearTimeout(timer);
+        running.delete(id);
+        if (running.size === 0) worker.unref();
       }
-    },
-    async close() {
-      closed = true;
-      await stop(new OracleError("SHUTTING_DOWN", `the ${name} thread is closed`));
     },
   };
 }

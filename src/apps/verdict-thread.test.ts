@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { Worker } from "node:worker_threads";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { errorCode } from "../core/errors.ts";
 import { decodeSnapshot } from "../core/graph/snapshot.ts";
 import { sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
@@ -76,3 +77,41 @@ test("while a newer graph is prepared, answers come from the one before", async 
   await load;
   expect((await verdictThread.decide(ask(target))).asOf).toBe(later);
 });
+
+test("a crash costs one decision, and the graph is loaded again once for all who wait", async () => {
+  const target = rated.nodes.find(({ liveInCount }) => liveInCount > 0)!.keyHex;
+  const sent = recordThreads();
+  const thread = openVerdictThread();
+  await thread.load(rated.body, takenAt);
+  sent.endAt = "decide";
+  const decisions = Array.from({ length: 20 }, () => thread.decide(ask(target)).then(({ asOf }) => asOf, errorCode));
+  expect(await Promise.all(decisions)).toEqual(["INTERNAL", ...Array.from({ length: 19 }, () => takenAt)]);
+  const again = ["load", ...Array.from({ length: 19 }, () => "decide")];
+  expect(sent.byThread()).toEqual([["load", "decide"], again]);
+  sent.stop();
+  await thread.close();
+});
+
+test("a hundred decisions may wait; the next is refused at once, and there is room again when they are done", async () => {
+  const target = rated.nodes.find(({ liveInCount }) => liveInCount > 0)!.keyHex;
+  const accepted = Array.from({ length: 101 }, () => verdictThread.decide(ask(target)));
+  expect(verdictThread.overloaded()).toBe(true);
+  await expect(verdictThread.decide(ask(target))).rejects.toMatchObject({ code: "OVERLOADED" });
+  await expect(Promise.all(accepted)).resolves.toHaveLength(101);
+  expect(verdictThread.overloaded()).toBe(false);
+  await verdictThread.decide(ask(target));
+});
+
+/** Notes the methods sent to each thread from now on. The next `endAt` ends its thread, as a crash would. */
+function recordThreads() {
+  const threads = new Map<Worker, string[]>();
+  const post = Worker.prototype.postMessage;
+  const spy = vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (this: Worker, message) {
+    threads.set(this, [...(threads.get(this) ?? []), message.method]);
+    if (message.method !== sent.endAt) return post.call(this, message);
+    sent.endAt = "";
+    void this.terminate();
+  });
+  const sent = { byThread: () => [...threads.values()], endAt: "", stop: () => spy.mockRestore() };
+  return sent;
+}

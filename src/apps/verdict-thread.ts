@@ -1,6 +1,6 @@
 /** The api's decisions beside its event loop: a thread that holds the newest graph as worlds and answers from them. */
 
-import { errorCode, OracleError } from "../core/errors.ts";
+import { OracleError } from "../core/errors.ts";
 import { AMOUNT_GRID_MSAT } from "../core/graph/engine.ts";
 import { decodeSnapshot, snapshotDigest } from "../core/graph/snapshot.ts";
 import { NO_BELIEFS, sampleWorldsInSteps, WORLD_SEED } from "../core/graph/worlds.ts";
@@ -19,34 +19,37 @@ export type LoadedGraph = { nodeCount: number; channelCount: number; arcCount: n
 export type VerdictThread = {
   /** Prepares a snapshot; answers come from the one before until it is ready. @throws GRAPH_MALFORMED */
   load(body: Uint8Array, takenAt: UnixSeconds): Promise<LoadedGraph>;
-  /** @throws GRAPH_NOT_READY before the first graph is loaded; TIMED_OUT */
+  /** @throws GRAPH_NOT_READY before the first graph is loaded; OVERLOADED; TIMED_OUT */
   decide(request: VerdictRequest): Promise<Decision>;
+  /** Whether a decision asked for now would be refused, since too many wait. */
+  overloaded(): boolean;
   close(): Promise<void>;
 };
 
 const NAME = "verdict";
 const DECIDE_TIMEOUT_MS = 10_000;
+/** Some seconds of work: whoever came later would rather hear at once that he should come back. */
+const MAX_WAITING = 100;
+/** Bounds a call's time in all, well below the age at which its charge counts as abandoned. */
+const MAX_WAIT_MS = 20_000;
 
-/** Opens a thread; it starts with the first call. After a crash it is given the last graph again. */
+/** Opens a thread; it starts with the first call. After a crash the next one is given the last graph, once, before all. */
 export function openVerdictThread(): VerdictThread {
-  const thread = openThread<typeof service>(NAME, import.meta.url);
   let last: { body: Uint8Array; takenAt: UnixSeconds } | undefined;
-  const decide = (request: VerdictRequest) => thread.call("decide", request, { timeoutMs: DECIDE_TIMEOUT_MS });
+  const thread = openThread<typeof service>(NAME, import.meta.url, {
+    maxWaiting: MAX_WAITING,
+    maxWaitMs: MAX_WAIT_MS,
+    beside: ["load"],
+    first: () => last && { method: "load", input: last },
+  });
   return {
     async load(body, takenAt) {
       const loaded = await thread.call("load", { body, takenAt });
       last = { body, takenAt };
       return loaded;
     },
-    async decide(request) {
-      try {
-        return await decide(request);
-      } catch (error) {
-        if (!last || errorCode(error) !== "GRAPH_NOT_READY") throw error;
-        await thread.call("load", last);
-        return decide(request);
-      }
-    },
+    decide: (request) => thread.call("decide", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
+    overloaded: thread.overloaded,
     close: thread.close,
   };
 }

@@ -11,9 +11,14 @@ export function parseSubject(text: string): Subject {
   if (/^0[23][0-9a-fA-F]{64}$/.test(text)) return { by: "key", keyHex: text.toLowerCase() };
   if (/^[0-9a-fA-F]{64}$/.test(text)) return { by: "hash", hashHex: text.toLowerCase() };
   const alias = text.startsWith("alias@") ? text.slice("alias@".length).trim() : "";
-  if (alias !== "" && alias.length <= MAX_ALIAS_CHARACTERS) return { by: "alias", alias };
+  if (alias !== "" && alias.length <= MAX_ALIAS_CHARACTERS && isPrintable(alias)) return { by: "alias", alias };
   throw new OracleError(
     "SUBJECT_MALFORMED",
     "name a node by its 66-hex public key, the 64-hex SHA-256 of that key's text, or alias@<its exact alias>",
   );
+}
+
+/** No control character, no lone surrogate: what cannot be stored as text cannot be anybody's name. */
+export function isPrintable(text: string): boolean {
+  return !/[\p{Cc}\p{Cs}]/u.test(text);
 }

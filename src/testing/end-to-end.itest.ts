@@ -193,6 +193,20 @@ test("kill -9 loses nothing that was acknowledged: a paid token, a balance, the 
   expect(after.length).toBe(published.length);
 }, 120_000);
 
+test("kill -9 of the database: it is started again, and what was paid for is still there", async () => {
+  const paidNotUsed = await buy();
+  const lock = fs.readFileSync(path.join(dataDir, "postgres/cluster/postmaster.pid"), "utf8");
+  process.kill(Number(lock.split("\n")[0]), "SIGKILL");
+  const ask = () => post("/api/intent", question(), { Authorization: paidNotUsed });
+  let answer = await ask();
+  for (let i = 0; i < 50 && answer.status === 503; i++) {
+    expect(answer.headers.get("retry-after")).not.toBeNull();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    answer = await ask();
+  }
+  expect(answer.status).toBe(200);
+}, 60_000);
+
 test("a second start over the same data directory is refused, and says why", async () => {
   const env = {
     ...process.env,

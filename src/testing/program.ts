@@ -58,7 +58,7 @@ export async function startProgram(
     child.once("exit", (code) => reject(new Error(`exited with ${code}: ${printed}${complained}`)));
     child.stdout.on("data", (chunk: Buffer) => {
       printed += chunk.toString();
-      if (!printed.includes("# 3.")) return;
+      if (!/^3\. [\s\S]*\n {2}curl .*\n/m.test(printed)) return;
       clearTimeout(timer);
       resolve();
     });

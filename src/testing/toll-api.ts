@@ -25,7 +25,7 @@ import { fakeLnd } from "./fake-lnd.ts";
 export const OPERATOR_SECRET = "operator-secret-of-at-least-32-characters";
 
 /** `mode` decides what the handler does; `served` counts how often it ran. */
-type Handler = { served: number; mode: "work" | "fail" | "wait"; release: () => void };
+type Handler = { served: number; mode: "work" | "fail" | "wait"; waiting: (() => void)[] };
 export type Toll = Awaited<ReturnType<typeof startTollApi>>;
 
 export async function startTollApi(
@@ -38,7 +38,7 @@ export async function startTollApi(
   const events = createEvents(
     createLog({ level: "info", name: "test", destination: { write: (line) => void lines.push(line) } }),
   );
-  const handler: Handler = { served: 0, mode: "work", release: () => undefined };
+  const handler: Handler = { served: 0, mode: "work", waiting: [] };
   const limit = challengeLimit(pool, { perPrefix: options.challengesPerMinute ?? 100_000, global: 100_000 });
   const gate = l402Gate({
     ...tokenTable(pool),
@@ -69,10 +69,7 @@ export async function startTollApi(
     async answer(word) {
       handler.served += 1;
       if (handler.mode === "fail") throw new Error("the handler broke");
-      if (handler.mode === "wait")
-        await new Promise<void>((resolve) => {
-          handler.release = resolve;
-        });
+      if (handler.mode === "wait") await new Promise<void>((resolve) => handler.waiting.push(resolve));
       return { echo: word };
     },
   });

@@ -13,6 +13,8 @@ const types = {
   },
 };
 
+const STATEMENT_TIMEOUT_MS = 8_000;
+
 /** Opens a pool. Connections are made on first use; `onError` hears of idle ones that the server dropped. */
 export function openDatabase(options: {
   url: string;
@@ -24,11 +26,13 @@ export function openDatabase(options: {
     max: options.maxConnections,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
-    statement_timeout: 15_000,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    // The server's own limit does not help when the server is stopped or the network is gone.
+    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
     keepAlive: true,
     types: types as pg.CustomTypesConfig,
   });
-  pool.on("error", options.onError);
+  pool.on("error", (error) => options.onError(translate(error) as Error));
   return pool;
 }
 
@@ -38,19 +42,23 @@ export async function inTransaction<Result>(
   work: (client: Queryable) => Promise<Result>,
 ): Promise<Result> {
   const client = await translated(database.connect());
-  const query = ((text: string, values?: unknown[]) => translated(client.query(text, values))) as Queryable["query"];
   let broken: Error | undefined;
+  // A connection that the server ends while it is ours reports it here; unheard, it would end the process.
+  const lost = (error: Error) => {
+    broken = error;
+  };
+  client.on("error", lost);
+  const query = ((text: string, values?: unknown[]) => translated(client.query(text, values))) as Queryable["query"];
   try {
     await query("BEGIN");
     const result = await work({ query });
     await query("COMMIT");
     return result;
   } catch (error) {
-    await client.query("ROLLBACK").catch((rollback: Error) => {
-      broken = rollback;
-    });
+    await client.query("ROLLBACK").catch(lost);
     throw error;
   } finally {
+    client.off("error", lost);
     client.release(broken);
   }
 }
@@ -68,6 +76,13 @@ export async function translated<Result>(statement: Promise<Result>): Promise<Re
 const UNAVAILABLE_CLASSES = new Set(["08", "53", "57", "58"]);
 
 function translate(error: unknown): unknown {
+  return isAway(error)
+    ? new OracleError("DATABASE_UNAVAILABLE", "the database does not answer", { cause: error })
+    : error;
+}
+
+/** Whether a failure means that the server is not there now, and not that the statement is wrong. */
+export function isAway(error: unknown): boolean {
   // The driver reports a lost connection as a plain Error; a TypeError and its like are faults of ours.
   if (
     error instanceof OracleError ||
@@ -75,9 +90,8 @@ function translate(error: unknown): unknown {
     error instanceof TypeError ||
     error instanceof RangeError
   )
-    return error;
+    return false;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const fromServer = code !== undefined && /^[0-9A-Z]{5}$/.test(code);
-  if (fromServer && !UNAVAILABLE_CLASSES.has(code.slice(0, 2))) return error;
-  return new OracleError("DATABASE_UNAVAILABLE", "the database does not answer", { cause: error });
+  return !fromServer || UNAVAILABLE_CLASSES.has(code.slice(0, 2));
 }

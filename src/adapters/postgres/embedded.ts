@@ -35,14 +35,48 @@ export async function startEmbeddedPostgres(options: { dataDir: string; durable:
   if (!fs.existsSync(path.join(cluster, "PG_VERSION"))) await initCluster(native, cluster, owner);
 
   const port = await freePort();
-  const server = spawn(path.join(native, "bin", "postgres"), serverArguments(cluster, port, options.durable), {
-    ...owner,
-    cwd: "/",
-    env: serverEnvironment(native),
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const launch = () =>
+    spawn(path.join(native, "bin", "postgres"), serverArguments(cluster, port, options.durable), {
+      ...owner,
+      cwd: "/",
+      env: serverEnvironment(native),
+      stdio: ["ignore", "ignore", "pipe"],
+      // Out of our process group: Ctrl-C must reach us first, and the server only when we have let go of it.
+      detached: true,
+    });
+  const stop = await superviseServer(launch, () => stopLeftover(cluster));
+  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, stop };
+}
+
+/** Starts the server, and again whenever it ends without being told to. @returns how to stop it for good */
+async function superviseServer(launch: () => ChildProcess, clear: () => Promise<void>): Promise<() => Promise<void>> {
+  let server = launch();
+  let stopping = false;
+  const revive = async (): Promise<void> => {
+    for (let waitMs = 200; !stopping; waitMs = Math.min(2 * waitMs, 5_000)) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await clear().catch(() => undefined);
+      if (stopping) return;
+      server = launch();
+      // Sessions of a killed server take a moment to let go of its memory.
+      if (
+        await untilReady(server).then(
+          () => true,
+          () => false,
+        )
+      )
+        return watch();
+    }
+  };
+  const watch = (): void => {
+    server.once("exit", () => void (stopping || revive()));
+  };
   await untilReady(server);
-  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, stop: () => stopServer(server) };
+  watch();
+  return () => {
+    stopping = true;
+    return stopServer(server);
+  };
 }
 
 type Owner = { uid: number; gid: number } | undefined;

@@ -35,6 +35,8 @@ export function readMigrations(directory = SQL_DIRECTORY): Migration[] {
  */
 export async function migrate(database: Database, migrations = readMigrations()): Promise<string[]> {
   const client = await translated(database.connect());
+  // A lost connection fails the statement under way; unheard, it would end the process as well.
+  client.on("error", () => undefined);
   try {
     await client.query("SELECT pg_advisory_lock($1)", [LOCK_KEY]);
     await client.query(`CREATE TABLE IF NOT EXISTS schema_migration (
@@ -46,7 +48,7 @@ export async function migrate(database: Database, migrations = readMigrations())
     return missing.map(({ name }) => name);
   } finally {
     await client.query("SELECT pg_advisory_unlock($1)", [LOCK_KEY]).catch(() => undefined);
-    client.release();
+    client.release(true);
   }
 }
 

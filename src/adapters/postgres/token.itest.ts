@@ -52,7 +52,8 @@ test("200 parallel calls on a balance for one: exactly one is held", async () =>
   const tokens = tokenTable(database.pool);
   const results = await Promise.all(Array.from({ length: 200 }, () => tokens.reserve(charge(tokenId, 1_000n))));
   expect(results.filter((result) => result.held)).toEqual([{ held: true, left: 0n }]);
-  expect(new Set(results.filter((r) => !r.held).map((r) => (r.held ? "" : r.reason)))).toEqual(new Set(["exhausted"]));
+  // The one that is held may fail and give the price back: the others are told to wait for it.
+  expect(new Set(results.filter((r) => !r.held).map((r) => (r.held ? "" : r.reason)))).toEqual(new Set(["busy"]));
   await booksBalance();
 });
 

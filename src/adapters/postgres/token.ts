@@ -154,11 +154,10 @@ async function reserveBatch(database: Database, charges: Charge[]): Promise<Rese
   const { rows } = await translated(database.query({ name: "token-reserve", text: RESERVE, values }));
   const left = new Map<string, bigint>(rows.map((row) => [row.charge_id, row.balance_left]));
   return Promise.all(
-    charges.map(async ({ chargeId, tokenId }): Promise<Reservation> => {
-      const balance = left.get(chargeId);
-      return balance === undefined
-        ? { held: false, reason: await whyNot(database, tokenId) }
-        : { held: true, left: msat(balance) };
+    charges.map(async (charge): Promise<Reservation> => {
+      const balance = left.get(charge.chargeId);
+      if (balance !== undefined) return { held: true, left: msat(balance) };
+      return { held: false, reason: await whyNot(database, charge) };
     }),
   );
 }
@@ -170,9 +169,18 @@ async function settleBatch(database: Database, settlements: Settlement[]): Promi
   return settlements.map(({ chargeId }) => settled.has(chargeId));
 }
 
-async function whyNot(database: Database, tokenId: Uint8Array): Promise<"unknown" | "revoked" | "exhausted"> {
-  const text = "SELECT revoked_at FROM token WHERE token_id = $1";
-  const { rows } = await translated(database.query({ name: "token-why", text, values: [tokenId] }));
+/** What stands against holding `amount`: with what running calls hold, the balance might cover it. */
+const WHY_NOT = `
+  SELECT revoked_at, balance_msat + coalesce((
+    SELECT sum(amount_msat) FROM charge WHERE charge.token_id = token.token_id AND state = 'reserved'), 0)::bigint AS within_reach
+  FROM token WHERE token_id = $1`;
+
+async function whyNot(
+  database: Database,
+  { tokenId, amount }: Charge,
+): Promise<"unknown" | "revoked" | "exhausted" | "busy"> {
+  const { rows } = await translated(database.query({ name: "token-why", text: WHY_NOT, values: [tokenId] }));
   if (!rows[0]) return "unknown";
-  return rows[0].revoked_at === null ? "exhausted" : "revoked";
+  if (rows[0].revoked_at !== null) return "revoked";
+  return rows[0].within_reach >= amount ? "busy" : "exhausted";
 }

@@ -131,7 +131,10 @@ export function l402Gate(ports: GatePorts): Gate {
   };
 }
 
-/** The answer leaves only after its price is earned, so a crash can neither give an answer away nor keep a price without one. */
+/**
+ * The answer leaves only after its price is earned: no crash gives one away. A crash before that gives the price back;
+ * one between earning and sending keeps it.
+ */
 async function serve(
   ports: GatePorts,
   response: Response,
@@ -145,9 +148,12 @@ async function serve(
     work.signal.throwIfAborted();
     await settleCharge(ports, charge, ports.now());
   } catch (error) {
-    // Should this fail too, the charge stays open and the sweep of abandoned charges gives it back.
-    await refundCharge(ports, charge, ports.now()).catch((failure: unknown) => ports.events.failed("refund", failure));
-    ports.events.chargeReturned(operation.operation, error instanceof OracleError ? error.code : "INTERNAL");
+    const code = error instanceof OracleError ? error.code : "INTERNAL";
+    await refundCharge(ports, charge, ports.now()).then(
+      () => ports.events.chargeReturned(operation.operation, code),
+      // The charge stays open, and the sweep of abandoned charges gives it back.
+      (failure: unknown) => ports.events.failed("refund", failure),
+    );
     throw error;
   }
   ports.events.charged(operation.operation, charge.cost);

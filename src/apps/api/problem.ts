@@ -12,11 +12,12 @@ const RETRY_AFTER_SEC: Partial<Record<ErrorCode, number>> = {
   LND_UNAVAILABLE: 10,
   DATABASE_UNAVAILABLE: 5,
   GRAPH_NOT_READY: 5,
+  OVERLOADED: 2,
   SHUTTING_DOWN: 5,
 };
 
 /** States that end by themselves and are told to the caller: they say nothing is wrong here. */
-const PASSING = new Set<ErrorCode>(["GRAPH_NOT_READY", "SHUTTING_DOWN"]);
+const PASSING = new Set<ErrorCode>(["GRAPH_NOT_READY", "OVERLOADED", "SHUTTING_DOWN"]);
 
 /** Failures of our own parts: where they are and what they said is for the log, not for strangers. */
 const INSIDE: Partial<Record<ErrorCode, string>> = {
@@ -26,24 +27,21 @@ const INSIDE: Partial<Record<ErrorCode, string>> = {
     "our Lightning node does not answer: no new invoice can be made now; tokens that are paid keep working",
   LND_REFUSED: "our Lightning node refused; nothing was charged",
   DATABASE_UNAVAILABLE: "our database does not answer; nothing was charged",
+  OVERLOADED: "too many calls are waiting; nothing was charged; repeat after Retry-After",
 };
 
-/** Writes a problem. `type` points at the page that explains the code. */
+/** The media type of RFC 9457. */
+export const PROBLEM_TYPE = "application/problem+json";
+
+/** Writes a problem. */
 export function sendProblem(response: Response, problem: Problem): void {
-  const { status, code, title, detail, ...more } = problem;
-  response
-    .status(status)
-    .type("application/problem+json")
-    .send(
-      JSON.stringify({
-        type: `/api/docs/errors#${code.toLowerCase().replaceAll("_", "-")}`,
-        title,
-        status,
-        code,
-        detail,
-        ...more,
-      }),
-    );
+  response.status(problem.status).type(PROBLEM_TYPE).send(problemText(problem));
+}
+
+/** A problem as JSON text. `type` points at the page that explains the code. */
+export function problemText({ status, code, title, detail, ...more }: Problem): string {
+  const type = `/api/docs/errors#${code.toLowerCase().replaceAll("_", "-")}`;
+  return JSON.stringify({ type, title, status, code, detail, ...more });
 }
 
 /** The last handler: names the failure, and tells a stranger nothing of our insides. */
@@ -85,9 +83,16 @@ function known(thrown: unknown): OracleError {
   const type = thrown instanceof Error && "type" in thrown && typeof thrown.type === "string" ? thrown.type : "";
   const code = BODY_FAILURES[type];
   if (code) return new OracleError(code, (thrown as Error).message, { cause: thrown });
+  if (isClientFault(thrown)) return new OracleError("JSON_MALFORMED", "the body cannot be read", { cause: thrown });
   if (thrown instanceof URIError)
     return new OracleError("ROUTE_UNKNOWN", "the path is not valid percent-encoding", { cause: thrown });
   return new OracleError("INTERNAL", "unexpected failure", { cause: thrown });
+}
+
+/** A 4xx that a parser blames on the caller without a type of its own: a broken gzip stream, for one. */
+function isClientFault(thrown: unknown): boolean {
+  const status = thrown instanceof Error && "status" in thrown ? Number(thrown.status) : 0;
+  return status >= 400 && status < 500;
 }
 
 /** A validation failure lists its issues beside the text. */

@@ -6,7 +6,10 @@ const POSITIVE_DIGITS = /^[1-9]\d{0,18}$/;
 
 /** An amount a caller sends: msat above 0, as a decimal string, or as a number that JSON carries exactly. */
 export const amountMsatInput = z
-  .union([z.string().regex(POSITIVE_DIGITS, "a positive decimal number of msat"), z.int().positive()])
+  .union([
+    z.string().regex(POSITIVE_DIGITS, { error: "a positive decimal number of msat", abort: true }),
+    z.int().positive(),
+  ])
   .refine((value) => BigInt(value) <= MAX_MSAT, "more than all bitcoin there will be")
   .transform((value): Msat => msat(BigInt(value)))
   .meta({

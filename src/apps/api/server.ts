@@ -33,6 +33,7 @@ export function createServer(
   app.use(helmet(HEADERS));
   app.use(crossOrigin);
   app.use(refuseWhileStopping(options.isStopping));
+  app.use(boundedInFlight());
   for (const router of routers) app.use(router);
   app.use((request) => {
     throw new OracleError("ROUTE_UNKNOWN", `${request.method} ${request.path} is not offered; see /api/openapi.json`);
@@ -73,5 +74,20 @@ function refuseWhileStopping(isStopping: () => boolean): RequestHandler {
     if (!isStopping()) return next();
     response.set("Connection", "close");
     throw new OracleError("SHUTTING_DOWN", "this process is stopping; send the request again");
+  };
+}
+
+/** Beyond so many requests at once, a stranger who pipelines and never reads would starve everybody else. */
+const MAX_IN_FLIGHT = 1_000;
+
+function boundedInFlight(): RequestHandler {
+  let inFlight = 0;
+  return (_request, response, next) => {
+    if (inFlight >= MAX_IN_FLIGHT) throw new OracleError("OVERLOADED", "too many requests are being answered");
+    inFlight += 1;
+    response.once("close", () => {
+      inFlight -= 1;
+    });
+    next();
   };
 }

@@ -28,6 +28,7 @@ import { openLnd } from "../lnd-endpoint.ts";
 import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
 import { watchHealth } from "./health.ts";
+import { answerHttpFaults } from "./http-faults.ts";
 import { type GatePorts, l402Gate } from "./l402-gate.ts";
 import { mountFree, mountPaid } from "./operation.ts";
 import { documentsRouter } from "./routes/get-documents.ts";
@@ -39,6 +40,8 @@ import { createServer } from "./server.ts";
 import { watchVerdicts } from "./verdicts.ts";
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Beyond it a new connection is dropped at once, so that sockets cannot use up the file descriptors. */
+const MAX_CONNECTIONS = 5_000;
 /** A charge older than this belongs to a process that died: no call runs longer than its request may. */
 const ABANDONED_AFTER_SEC = 90;
 const SWEEP_MS = 15_000;
@@ -86,6 +89,8 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
     app,
   );
+  server.maxConnections = MAX_CONNECTIONS;
+  answerHttpFaults(server);
   const origin = await listen(server, config.HOST, config.PORT);
   router.use(
     documentsRouter([intent, ...free], {

@@ -32,12 +32,20 @@ export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
     if (!signal.aborted) timer = setTimeout(() => void loop(), POLL_MS);
   };
   void loop();
+  const assertLoaded = () => {
+    if (!held) throw new OracleError("GRAPH_NOT_READY", "the graph is being loaded; try again in a moment");
+  };
 
   return {
     ready: () => held !== undefined,
-    /** @throws GRAPH_NOT_READY before the first graph is loaded */
+    /** Refuses what `decide` would refuse now. @throws GRAPH_NOT_READY, OVERLOADED */
+    assertReady() {
+      assertLoaded();
+      if (thread.overloaded()) throw new OracleError("OVERLOADED", "too many calls are waiting");
+    },
+    /** @throws GRAPH_NOT_READY before the first graph is loaded; OVERLOADED; TIMED_OUT */
     async decide(request: VerdictRequest) {
-      if (!held) throw new OracleError("GRAPH_NOT_READY", "the graph is being loaded; try again in a moment");
+      assertLoaded();
       return thread.decide(request);
     },
     /** The digest of the graph that answers come from, as hex. */

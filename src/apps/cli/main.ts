@@ -11,7 +11,7 @@ import { startCommands } from "./commands/start.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { createOutput, EXIT, Exit, type Output } from "./terminal.ts";
 
-const UNREACHABLE = new Set(["LND_UNAVAILABLE", "DATABASE_UNAVAILABLE"]);
+const UNREACHABLE = new Set(["LND_UNAVAILABLE", "DATABASE_UNAVAILABLE", "RELAY_UNAVAILABLE"]);
 
 const json = process.argv.includes("--json");
 const output: Output = createOutput({ json, colour: process.stdout.isTTY && !json && readColourWish() });

@@ -8,6 +8,8 @@ export type Output = {
   result(value: unknown, lines: string[]): void;
   /** Says what is going on, in place on a terminal; silent with `--json`. */
   progress(text: string): void;
+  /** Says on stderr what must not be lost although the command fails, as JSON with `--json`. */
+  rescue(value: Record<string, string>, text: string): void;
   failure(code: string, message: string): void;
   paint(colour: "green" | "red" | "yellow" | "dim" | "bold", text: string): string;
 };
@@ -28,6 +30,9 @@ export function createOutput(options: { json: boolean; colour: boolean }): Outpu
       if (options.json) return;
       process.stderr.write(toTerminal ? `\r\u001b[2K${text}` : `${text}\n`);
       if (toTerminal && text === "") process.stderr.write("\r");
+    },
+    rescue(value, text) {
+      process.stderr.write(`${options.json ? JSON.stringify(value) : text}\n`);
     },
     failure(code, message) {
       const text = options.json ? JSON.stringify({ error: { code, message } }) : `satrank: ${message} (${code})`;

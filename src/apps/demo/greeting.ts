@@ -30,19 +30,22 @@ function firstCall(origin: string, target: Nodes["data"]["nodes"][0], caller: No
 SatRank is ready at ${origin}
 
 Ask whether 100,000 sat would reach ${JSON.stringify(target.alias)} from ${JSON.stringify(caller.alias)}.
-Paste these lines into another terminal:
+Paste these lines into another terminal.
 
-  # 1. Ask. The answer is 402 Payment Required, with an invoice.
+1. Ask. The answer is 402 Payment Required, with an invoice.
+
   QUESTION='${question}'
   curl -si ${origin}/api/intent -H 'Content-Type: application/json' -d "$QUESTION"
 
-  # 2. Pay it, with this demo's own Lightning payer.
+2. Pay it, with the Lightning payer of this demo.
+
   CHALLENGE=$(curl -s ${origin}/api/intent -H 'Content-Type: application/json' -d "$QUESTION")
   MACAROON=$(printf %s "$CHALLENGE" | ${field("macaroon")})
   INVOICE=$(printf %s "$CHALLENGE" | ${field("invoice")})
   PREIMAGE=$(curl -s ${origin}/demo/pay -H 'Content-Type: application/json' -d "{\\"invoice\\":\\"$INVOICE\\"}" | ${field("preimage")})
 
-  # 3. Ask again with the proof of payment. The answer is the verdict.
+3. Ask again with the proof of payment. The answer is the verdict.
+
   curl -si ${origin}/api/intent -H 'Content-Type: application/json' -H "Authorization: L402 $MACAROON:$PREIMAGE" -d "$QUESTION"
 `;
 }

@@ -14,5 +14,10 @@ export type Deposit = {
 /** The price of one call, about to be held. `chargeId` is a fresh UUID. */
 export type Charge = { chargeId: string; tokenId: Uint8Array; operation: string; amount: Msat; at: UnixSeconds };
 
-/** Held, and what is left; or why not. `unknown` is an account that no credited payment has opened. */
-export type Reservation = { held: true; left: Msat } | { held: false; reason: "unknown" | "revoked" | "exhausted" };
+/**
+ * Held, and what is left; or why not. `unknown` is an account that no credited payment has opened; `busy` one whose other
+ * calls hold what this one needs, and may yet give it back.
+ */
+export type Reservation =
+  | { held: true; left: Msat }
+  | { held: false; reason: "unknown" | "revoked" | "exhausted" | "busy" };

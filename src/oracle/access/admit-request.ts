@@ -56,6 +56,13 @@ export async function admitRequest(
 
   if (reservation.held)
     return { admitted: true, charge: { chargeId, cost, left: reservation.left } as CommittedCharge };
+  if (reservation.reason === "busy") {
+    // What other calls hold comes back when they fail: whoever has paid for this one must not be asked to pay again.
+    throw new OracleError(
+      "PAYMENT_PENDING",
+      "other calls hold the balance of this token; send the same request again in a moment",
+    );
+  }
   return { admitted: false, reason: reservation.reason === "unknown" ? "exhausted" : reservation.reason };
 }
 

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { StoredNode } from "../../../adapters/postgres/graph.ts";
 import { OracleError } from "../../../core/errors.ts";
+import { isPrintable } from "../../../core/subject.ts";
 import type { Contract, FreeOperation } from "../operation.ts";
 import { nodeSummary } from "../schemas.ts";
 
@@ -14,7 +15,10 @@ export type ListPorts = {
 
 const limit = z.coerce.number().int().min(1).max(100).default(20);
 const listQuery = z.object({ limit, cursor: z.string().max(100).optional() });
-const searchQuery = z.object({ limit, alias: z.string().trim().min(1).max(64) });
+const searchQuery = z.object({
+  limit,
+  alias: z.string().trim().min(1).max(64).refine(isPrintable, "printable characters only"),
+});
 
 type ListQuery = z.infer<typeof listQuery>;
 type SearchQuery = z.infer<typeof searchQuery>;

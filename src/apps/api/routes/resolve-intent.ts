@@ -71,14 +71,24 @@ export const resolveIntentContract = {
   response: answer,
 } as const satisfies Contract;
 
-export type IntentPorts = PreparePorts & AnswerPorts & { now(): UnixSeconds };
+export type IntentPorts = PreparePorts &
+  AnswerPorts & {
+    now(): UnixSeconds;
+    /** @throws GRAPH_NOT_READY before the first graph; OVERLOADED when too many decisions wait */
+    assertReady(): void;
+  };
 
 export function resolveIntent(ports: IntentPorts, price: Msat): PaidOperation<Question, PreparedIntent, Answer> {
   return {
     ...resolveIntentContract,
     price,
-    prepare: ({ target, caller, amountMsat }) =>
-      prepareIntent(ports, { target, caller, amount: amountMsat ?? DEFAULT_AMOUNT }),
+    async prepare({ target, caller, amountMsat }) {
+      ports.assertReady();
+      const prepared = await prepareIntent(ports, { target, caller, amount: amountMsat ?? DEFAULT_AMOUNT });
+      // Of calls that came together, those looked up last find the queue filled by the first, and are not charged.
+      ports.assertReady();
+      return prepared;
+    },
     async answer(prepared) {
       const predictionId = randomUUID();
       const decision = await answerIntent(ports, { ...prepared, predictionId, now: ports.now() });

@@ -1,8 +1,10 @@
 /** `satrank intent`: asks a running oracle whether a payment will arrive, and says how to pay for the answer. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { OracleError } from "../../../core/errors.ts";
+import { parseSubject } from "../../../core/subject.ts";
 import { EXIT, Exit, type Output } from "../terminal.ts";
+import { urlOf } from "../url-option.ts";
 
 const TIMEOUT_MS = 60_000;
 
@@ -41,11 +43,13 @@ type Answer = z.infer<typeof answerSchema>["data"];
 export function intentCommand(output: Output): Command {
   return new Command("intent")
     .description("ask whether a payment to a node will arrive, and what else could be done")
-    .argument("<target>", "66-hex public key, its 64-hex SHA-256, or alias@<name>")
-    .requiredOption("--caller <node>", "who would pay, named in the same way")
-    .option("--amount-sat <n>", "amount in sat (default 100000)", wholeNumber)
+    .argument("<target>", "66-hex public key, its 64-hex SHA-256, or alias@<name>", nodeName)
+    .requiredOption("--caller <node>", "who would pay, named in the same way", nodeName)
+    .addOption(
+      new Option("--amount-sat <n>", "amount in sat (default 100000)").argParser(wholeNumber).conflicts("amountMsat"),
+    )
     .option("--amount-msat <n>", "amount in msat", wholeNumber)
-    .option("--url <origin>", "where the oracle is", "http://127.0.0.1:3000")
+    .option("--url <origin>", "where the oracle is", urlOf("http", "https"), "http://127.0.0.1:3000")
     .option("--credential <macaroon:preimage>", "a paid token")
     .option("--pay-demo", "let the embedded world's payer pay the challenge")
     .action(async (target: string, options: Options) => {
@@ -55,10 +59,25 @@ export function intentCommand(output: Output): Command {
       if (!options.payDemo) return explainPayment(output, challenge);
       output.progress(`paying ${challenge.amountSats} sat ...`);
       const credential = `${challenge.macaroon}:${await payDemo(options.url, challenge.invoice)}`;
-      const paid = await ask(target, options, credential);
-      output.progress("");
-      show(output, paid, credential);
+      try {
+        const paid = await ask(target, options, credential);
+        output.progress("");
+        show(output, paid, credential);
+      } catch (error) {
+        output.rescue({ credential }, `paid, but not answered: use it with --credential '${credential}'`);
+        throw error;
+      }
     });
+}
+
+/** Checked here, before anything is paid: the oracle would refuse the name only after the payment. */
+function nodeName(text: string): string {
+  try {
+    parseSubject(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 function wholeNumber(text: string): bigint {

@@ -9,6 +9,7 @@ import { KIND } from "../../../core/nip85/kinds.ts";
 import { type Verification, verifyEvent } from "../../../core/nip85/verify.ts";
 import { now } from "../../clock.ts";
 import { EXIT, Exit, type Output } from "../terminal.ts";
+import { urlOf } from "../url-option.ts";
 
 /** More than any event of ours; a file beyond it is not read into a check. */
 const MAX_FILE_BYTES = 1_048_576;
@@ -21,7 +22,7 @@ export function verifyCommand(output: Output): Command {
   return new Command("verify")
     .description("check a published event: form, id, signature, author, subject, rank, times")
     .argument("<event>", "a file of event JSON, - for standard input, a 64-hex event id, or a 66-hex node key")
-    .option("--relay <url>", "where to look an id or a node up", DEFAULT_RELAY)
+    .option("--relay <url>", "where to look an id or a node up", urlOf("ws", "wss"), DEFAULT_RELAY)
     .option("--author <key>", "the key that must have signed it, npub or hex (see its announcement)")
     .action(async (subject: string, options: Options) => {
       const author = options.author === undefined ? undefined : parsePublicKey(options.author);

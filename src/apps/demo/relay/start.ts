@@ -42,7 +42,7 @@ const CAPACITY = 100_000;
 const MAX_MESSAGE_BYTES = 131_072;
 const silent: Logger = { setLogLevel() {}, debug() {}, info() {}, warn() {}, error() {} };
 
-/** Starts the relay on what an earlier run left in `dataDir`. @throws CONFIG_INVALID for an address that others could reach */
+/** Starts the relay on what an earlier run left in `dataDir`. @throws CONFIG_INVALID for an address that others could reach, or a port that is taken */
 export async function startLocalRelay(options: LocalRelayOptions): Promise<LocalRelay> {
   const { host, port, dataDir, capacity = CAPACITY, now = clock } = options;
   if (!LOOPBACK.has(host))
@@ -61,7 +61,13 @@ export async function startLocalRelay(options: LocalRelayOptions): Promise<Local
   sockets.on("error", () => undefined); // The server's own listeners report it.
   const validator = new Validator({ maxSubscriptionIdLength: 64 });
   serveClients(sockets, { store, journal, verify, now, requests, validator });
-  await listen(server, host, port);
+  try {
+    await listen(server, host, port);
+  } catch (error) {
+    await requests.destroy();
+    journal.close();
+    throw error;
+  }
 
   const address = server.address() as AddressInfo;
   const shown = address.family === "IPv6" ? `[${address.address}]` : address.address;
@@ -80,9 +86,13 @@ export async function startLocalRelay(options: LocalRelayOptions): Promise<Local
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const refuse = (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === "EADDRINUSE" ? `port ${port} is in use` : cause.message;
+      reject(new OracleError("CONFIG_INVALID", `DEMO_RELAY_PORT: ${why}; set another`, { cause }));
+    };
+    server.once("error", refuse);
     server.listen(port, host, () => {
-      server.off("error", reject);
+      server.off("error", refuse);
       resolve();
     });
   });
