@@ -101,3 +101,22 @@ test("a caller that keeps the refused connection open is let go", async () => {
   await closed;
   caller.destroy();
 }, 5_000);
+
+test("a caller that is still sending is not cut off before it has read the refusal", async () => {
+  const port = await listen(ok);
+  const accepted = new Promise<net.Socket>((resolve) => servers[0]?.once("connection", resolve));
+  const caller = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  let heard = "";
+  caller.on("data", (chunk) => {
+    heard += String(chunk);
+  });
+  for (let sent = 0; sent < 3; sent++) {
+    caller.write("nonsense\r\n\r\n");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  expect((await accepted).destroyed).toBe(false);
+  const closed = new Promise((resolve) => caller.once("close", resolve));
+  caller.end();
+  await closed;
+  expect(heard.match(/HTTP\/1\.1 400 /g)).toHaveLength(1);
+});
