@@ -35,7 +35,7 @@ Paste these lines into another terminal.
 1. Ask. The answer is 402 Payment Required, with an invoice.
 
   QUESTION='${question}'
-  curl -si ${origin}/api/intent -H 'Content-Type: application/json' -d "$QUESTION"
+  curl -si ${origin}/api/intent -H 'Content-Type: application/json' -d "$QUESTION"; echo
 
 2. Pay it, with the Lightning payer of this demo.
 
@@ -46,6 +46,6 @@ Paste these lines into another terminal.
 
 3. Ask again with the proof of payment. The answer is the verdict.
 
-  curl -si ${origin}/api/intent -H 'Content-Type: application/json' -H "Authorization: L402 $MACAROON:$PREIMAGE" -d "$QUESTION"
+  curl -si ${origin}/api/intent -H 'Content-Type: application/json' -H "Authorization: L402 $MACAROON:$PREIMAGE" -d "$QUESTION"; echo
 `;
 }
