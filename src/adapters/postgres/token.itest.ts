@@ -94,6 +94,19 @@ test("what a dead process held is given back once, and what is young stays held"
   await booksBalance();
 });
 
+test("many accounts charged and settled at once from several processes: no deadlock, and the books balance", async () => {
+  const accounts = await Promise.all(Array.from({ length: 60 }, () => openAccount(1_000_000n)));
+  const processes = Array.from({ length: 4 }, () => tokenTable(database.pool));
+  const one = async (index: number) => {
+    const tokens = processes[index % processes.length]!;
+    const next = charge(accounts[(index * 7) % accounts.length]!, 1_000n);
+    expect(await tokens.reserve(next)).toMatchObject({ held: true });
+    expect(await tokens.settle(next.chargeId, at)).toBe(true);
+  };
+  await Promise.all(Array.from({ length: 3_000 }, (_, index) => one(index)));
+  await booksBalance();
+}, 60_000);
+
 test("a charge id is used once, and an account that was never paid for holds nothing", async () => {
   const tokens = tokenTable(database.pool);
   const tokenId = await openAccount(5_000n);

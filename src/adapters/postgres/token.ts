@@ -11,7 +11,8 @@ import { groupCommit, LEDGER_COMMITS } from "./group-commit.ts";
  * Holds many prices in one statement. Rows are locked in the order of their ids, which excludes deadlocks between
  * processes, and read after the lock; on one account calls are granted first come, first served, never below zero.
  * The new balance is computed from the locked row, because the UPDATE itself first meets the version that the statement's
- * snapshot knows, and a CHECK on that one would refuse what a deposit has just made good.
+ * snapshot knows, and a CHECK on that one would refuse what a deposit has just made good. NO KEY, because a settlement's
+ * foreign keys share-lock the same rows in their own order: a full lock would wait for them, and deadlock.
  */
 const RESERVE = `
   WITH asked AS (
@@ -19,7 +20,7 @@ const RESERVE = `
       WITH ORDINALITY AS call(charge_id, token_id, amount_msat, operation, reserved_at, position)
   ), locked AS MATERIALIZED (
     SELECT token_id, balance_msat FROM token
-    WHERE token_id = ANY ($2::bytea[]) AND revoked_at IS NULL ORDER BY token_id FOR UPDATE
+    WHERE token_id = ANY ($2::bytea[]) AND revoked_at IS NULL ORDER BY token_id FOR NO KEY UPDATE
   ), granted AS MATERIALIZED (
     SELECT * FROM (
       SELECT asked.*, balance_msat - sum(amount_msat) OVER (PARTITION BY token_id ORDER BY position) AS balance_left
