@@ -1,22 +1,6 @@
 /** Table `prediction`: each probability that was given, written before its outcome can be known. */
-import type { Msat, UnixSeconds } from "../../core/units.ts";
+import type { Prediction } from "../../core/intent/decision.ts";
 import { type Queryable, translated } from "./connect.ts";
-
-export type Prediction = {
-  predictionId: string;
-  target: Uint8Array;
-  caller: Uint8Array | undefined;
-  amount: Msat;
-  probability: number;
-  low: number;
-  high: number;
-  firstTry: number;
-  verdict: string;
-  graphDigest: Uint8Array;
-  /** Name and version of the model, so that its record is kept apart from later ones. */
-  model: string;
-  at: UnixSeconds;
-};
 
 export function predictionTable(database: Queryable) {
   return {

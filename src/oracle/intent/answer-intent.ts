@@ -1,7 +1,7 @@
 /** A decision for one payment: the nodes are found first, which costs nothing; the verdict is computed and logged after. */
 import { fromHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
-import { type Decision, MODEL } from "../../core/intent/decision.ts";
+import { type Decision, MODEL, type Prediction } from "../../core/intent/decision.ts";
 import { parseSubject, type Subject } from "../../core/subject.ts";
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 
@@ -18,22 +18,6 @@ export type AnswerPorts = {
   decide(question: PreparedIntent & { now: UnixSeconds }): Promise<Decision>;
   /** Writes the prediction before its outcome can be known. */
   append(prediction: Prediction): Promise<void>;
-};
-
-/** What was predicted, of what, from what. */
-export type Prediction = {
-  predictionId: string;
-  target: Uint8Array;
-  caller: Uint8Array | undefined;
-  amount: Msat;
-  probability: number;
-  low: number;
-  high: number;
-  firstTry: number;
-  verdict: string;
-  graphDigest: Uint8Array;
-  model: string;
-  at: UnixSeconds;
 };
 
 /**
