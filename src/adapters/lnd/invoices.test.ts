@@ -127,6 +127,17 @@ test("a subscription resumes after an index and passes over invoices that are on
   expect(seen).toEqual([8n, 9n]);
 });
 
+test("a settled AMP invoice has no index and is passed over, so that nobody resumes after 0", async () => {
+  node.stream.SubscribeInvoices = (stream) => {
+    stream.write({ ...settled(0), is_amp: true, settle_date: "0" });
+    stream.write(settled(9));
+  };
+  for await (const invoice of subscribeInvoices(client, { afterSettleIndex: 7n })) {
+    expect(invoice.settleIndex).toBe(9n);
+    break;
+  }
+});
+
 test("a subscription returns when its signal aborts, and LND hears of it", async () => {
   const stop = new AbortController();
   const heard = new Promise((resolve) => {

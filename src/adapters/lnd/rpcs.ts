@@ -14,7 +14,10 @@ export const RPCS = {
   QueryRoutes: { service: "lnrpc.Lightning", permission: "info:read" },
   AddInvoice: { service: "lnrpc.Lightning", permission: "invoices:write" },
   LookupInvoice: { service: "lnrpc.Lightning", permission: "invoices:read" },
+  ListInvoices: { service: "lnrpc.Lightning", permission: "invoices:read" },
   SubscribeInvoices: { service: "lnrpc.Lightning", permission: "invoices:read" },
+  CancelInvoice: { service: "invoicesrpc.Invoices", permission: "invoices:write" },
+  LookupInvoiceV2: { service: "invoicesrpc.Invoices", permission: "invoices:write" },
   DecodePayReq: { service: "lnrpc.Lightning", permission: "offchain:read" },
   TrackPaymentV2: { service: "routerrpc.Router", permission: "offchain:read" },
   SendPaymentV2: { service: "routerrpc.Router", permission: "offchain:write" },
@@ -38,7 +41,8 @@ export function methodOf(rpc: Rpc): Method {
 /** Amounts and channel ids exceed 2^53, so 64-bit integers stay text until `fields.ts` reads them. */
 function loadProtos(): PackageDefinition {
   const packageJson = createRequire(import.meta.url).resolve("@lightningpolar/lnd-api/package.json");
-  return loadSync(["lightning.proto", "stateservice.proto", "routerrpc/router.proto"], {
+  const files = ["lightning.proto", "stateservice.proto", "routerrpc/router.proto", "invoicesrpc/invoices.proto"];
+  return loadSync(files, {
     includeDirs: [join(dirname(packageJson), "protos")],
     keepCase: true,
     longs: String,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -52,6 +52,65 @@ test("a journal that is mostly dead is written anew, and reads the same", async 
   const isKept = (entry: number) => entry >= 90;
   await (await openJournal<number>(path, { replay: () => undefined, isKept })).close();
   expect(await read()).toEqual([90, 91, 92, 93, 94, 95, 96, 97, 98, 99]);
+});
+
+test("what is worth keeping outlives a journal that is written anew while it runs, in order", async () => {
+  const dead = new Set<number>();
+  const reader = { replay: () => undefined, isKept: (entry: { n: number }) => !dead.has(entry.n) };
+  const journal = await openJournal(path, reader, { compactAtBytes: 20_000 });
+  const fill = "x".repeat(100);
+  const told: number[] = [];
+  let most = 0;
+  await Promise.all(
+    Array.from({ length: 8 }, async (_, lane) => {
+      for (let i = 0; i < 500; i++) {
+        const n = i * 8 + lane;
+        await journal.append({ n, fill } as { n: number });
+        told.push(n);
+        if (n % 50 !== 0) dead.add(n);
+        most = Math.max(most, (await stat(path)).size);
+      }
+    }),
+  );
+  // Not closed, as if killed.
+  const kept: number[] = [];
+  await (await openJournal<{ n: number }>(path, { replay: ({ n }) => kept.push(n) })).close();
+  expect(kept.filter((n) => n % 50 === 0)).toEqual(Array.from({ length: 80 }, (_, i) => i * 50));
+  expect(new Set(kept).size).toBe(kept.length);
+  // 4,000 records are half a megabyte.
+  expect(most).toBeLessThan(60_000);
+  await journal.close();
+});
+
+test("a record is judged only after whoever appended it has heard of it", async () => {
+  const heard = new Set<number>();
+  const judgedUnheard: number[] = [];
+  const isKept = (n: number) => {
+    if (!heard.has(n)) judgedUnheard.push(n);
+    return true;
+  };
+  const journal = await openJournal<number>(path, { replay: () => undefined, isKept }, { compactAtBytes: 1 });
+  const append = async (n: number) => {
+    await journal.append(n);
+    await Promise.resolve();
+    heard.add(n);
+  };
+  for (let i = 0; i < 200; i += 4) await Promise.all([append(i), append(i + 1), append(i + 2), append(i + 3)]);
+  await journal.close();
+  expect(judgedUnheard).toEqual([]);
+  expect(await read()).toHaveLength(200);
+});
+
+test("records longer than a piece, and pieces that end inside one, are read whole", async () => {
+  const journal = await openJournal<string>(path, { replay: () => undefined });
+  const long = ["a".repeat(700_000), "é".repeat(200_000), "b", "c".repeat(262_140), "d"];
+  for (const text of long) await journal.append(text);
+  await journal.close();
+  const entries: string[] = [];
+  const isKept = (entry: string) => entry !== "b";
+  await (await openJournal<string>(path, { replay: () => undefined, isKept })).close();
+  await (await openJournal<string>(path, { replay: (entry) => entries.push(entry) })).close();
+  expect(entries).toEqual(long.filter(isKept));
 });
 
 test("after a write that failed nothing is acknowledged any more", async () => {

@@ -1,6 +1,5 @@
 /** The simulated nodes through a plain grpc-js client, as anybody would talk to LND. */
 import { createHash, createHmac } from "node:crypto";
-import { once } from "node:events";
 import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -20,7 +19,13 @@ const clock = { now: NOW };
 const start = (dataDir: string) => startSimulatedLightning({ dataDir, seed: "test", now: () => clock.now });
 
 const protos = loadSync(
-  ["lightning.proto", "stateservice.proto", "routerrpc/router.proto", "invoicesrpc/invoices.proto"],
+  [
+    "lightning.proto",
+    "stateservice.proto",
+    "routerrpc/router.proto",
+    "invoicesrpc/invoices.proto",
+    "verrpc/verrpc.proto",
+  ],
   {
     includeDirs: [
       join(dirname(createRequire(import.meta.url).resolve("@lightningpolar/lnd-api/package.json")), "protos"),
@@ -176,6 +181,15 @@ describe("the node and its graph", () => {
     expect(info.num_active_channels).toBeGreaterThan(3);
   });
 
+  test("GetVersion lets lndclient in, which refuses a node older than 0.19 or built without a service it uses", async () => {
+    const version = await oracle.call("verrpc.Versioner", "GetVersion");
+    expect(version).toMatchObject({ version: "0.20.3-beta", app_major: 0, app_minor: 20, app_patch: 3 });
+    expect(version.build_tags).toEqual(expect.arrayContaining(["signrpc", "walletrpc", "chainrpc", "invoicesrpc"]));
+    const seller = await dial(world.oracle, "invoice");
+    await expect(seller.call("verrpc.Versioner", "GetVersion")).rejects.toEqual(refused(2, "permission denied"));
+    seller.close();
+  });
+
   test("DescribeGraph's ready-made bytes say the same as GetNodeInfo and GetChanInfo", async () => {
     const graph = await oracle.call(LN, "DescribeGraph");
     expect(graph.nodes.length).toBe(42);
@@ -211,7 +225,12 @@ describe("an invoice, from its making to its proof", () => {
     const stream = oracle.open(LN, "SubscribeInvoices");
     stream.on("data", (invoice) => seen.push(invoice));
     stream.on("error", () => undefined);
-    await once(stream, "metadata");
+    let hasBegun = false;
+    stream.on("metadata", () => {
+      hasBegun = true;
+    });
+    await oracle.call(LN, "GetInfo");
+    expect(hasBegun).toBe(false);
 
     const made = await oracle.call(LN, "AddInvoice", { value_msat: "21000", memo: "one call", expiry: "600" });
     const invoice = decodeInvoice(made.payment_request);

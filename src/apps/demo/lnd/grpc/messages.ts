@@ -29,16 +29,17 @@ export function featuresMessage(bits: readonly number[]): Message {
   );
 }
 
-/** lnrpc.Invoice */
+/** lnrpc.Invoice. Money that is in and not yet durable does not show: to LND's clients a payment is one step. */
 export function invoiceMessage(invoice: InvoiceRecord, features: readonly number[]): Message {
-  const { htlc } = invoice;
+  const isSettled = invoice.state === "SETTLED";
+  const htlc = isSettled ? invoice.htlc : undefined;
   return {
     memo: invoice.memo,
     r_preimage: Buffer.from(invoice.preimage, "hex"),
     r_hash: Buffer.from(invoice.hash, "hex"),
     value: Math.floor(invoice.valueMsat / 1000),
     value_msat: invoice.valueMsat,
-    settled: invoice.state === "SETTLED",
+    settled: isSettled,
     creation_date: invoice.createdAt,
     settle_date: invoice.settledAt,
     payment_request: invoice.paymentRequest,
@@ -51,7 +52,7 @@ export function invoiceMessage(invoice: InvoiceRecord, features: readonly number
     amt_paid: invoice.amountPaidMsat,
     amt_paid_sat: Math.floor(invoice.amountPaidMsat / 1000),
     amt_paid_msat: invoice.amountPaidMsat,
-    state: invoice.state,
+    state: invoice.state === "ACCEPTED" ? "OPEN" : invoice.state,
     htlcs: htlc
       ? [
           {
@@ -61,7 +62,7 @@ export function invoiceMessage(invoice: InvoiceRecord, features: readonly number
             accept_time: invoice.settledAt,
             resolve_time: invoice.settledAt,
             expiry_height: htlc.expiry,
-            state: invoice.state === "SETTLED" ? "SETTLED" : "ACCEPTED",
+            state: "SETTLED",
             mpp_total_amt_msat: htlc.amountMsat,
           },
         ]

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import {
   type handleServerStreamingCall,
   type handleUnaryCall,
-  Metadata,
+  type Metadata,
   Server,
   ServerCredentials,
   type ServerWritableStream,
@@ -29,7 +29,14 @@ import type { RpcTable, Scene, Stream, StreamRpc, UnaryRpc } from "./rpc/rpc.ts"
 export type NodeServer = { port: number; stop(): Promise<void> };
 
 const RPCS: RpcTable = { ...graphRpcs, ...invoiceRpcs, ...paymentRpcs, ...routeRpcs };
-const SERVICES = ["lnrpc.State", "lnrpc.Lightning", "routerrpc.Router", "invoicesrpc.Invoices"];
+const SERVICES = ["lnrpc.State", "lnrpc.Lightning", "routerrpc.Router", "invoicesrpc.Invoices", "verrpc.Versioner"];
+const PROTO_FILES = [
+  "lightning.proto",
+  "stateservice.proto",
+  "routerrpc/router.proto",
+  "invoicesrpc/invoices.proto",
+  "verrpc/verrpc.proto",
+];
 /** A client that stops reading is let go before it fills the memory. */
 const MAX_UNREAD_MESSAGES = 10_000;
 const STOP_GRACE_MS = 1_000;
@@ -93,9 +100,8 @@ function streaming(
     const stream = openStream(call);
     try {
       guard(call.metadata, path, rpc.permission);
+      // LND sends its headers with the first message, so a quiet stream does not tell its client when it has begun.
       rpc.stream(scene, call.request, stream);
-      // Headers at once: the client then knows that it misses nothing from here on.
-      if (!call.cancelled) call.sendMetadata(new Metadata());
     } catch (error) {
       stream.fail(error);
     }
@@ -152,17 +158,14 @@ let loaded: PackageDefinition | undefined;
 
 function loadProtos(): PackageDefinition {
   const packageJson = createRequire(import.meta.url).resolve("@lightningpolar/lnd-api/package.json");
-  loaded ??= loadSync(
-    ["lightning.proto", "stateservice.proto", "routerrpc/router.proto", "invoicesrpc/invoices.proto"],
-    {
-      includeDirs: [join(dirname(packageJson), "protos")],
-      keepCase: true,
-      longs: String,
-      enums: String,
-      defaults: true,
-      oneofs: true,
-    },
-  );
+  loaded ??= loadSync(PROTO_FILES, {
+    includeDirs: [join(dirname(packageJson), "protos")],
+    keepCase: true,
+    longs: String,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
   return loaded;
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { InvoiceEntry } from "./entries.ts";
-import { type ArrivedHtlc, createInvoiceBook } from "./invoice-book.ts";
+import { type ArrivedHtlc, createInvoiceBook, type InvoiceBook } from "./invoice-book.ts";
 
 const entry: InvoiceEntry = {
   type: "invoice",
@@ -34,9 +34,11 @@ function open() {
   return { book, clock };
 }
 
+const hashes = (book: InvoiceBook) => [...book.all()].map(({ hash }) => hash);
+
 test.each([
   { name: "what was asked for", change: {}, want: true },
-  { name: "more than was asked for", change: { amountMsat: 30_000, totalMsat: 30_000 }, want: true },
+  { name: "a thousand times what was asked for", change: { amountMsat: 21e6, totalMsat: 21e6 }, want: true },
   { name: "one msat less", change: { amountMsat: 20_999, totalMsat: 20_999 }, want: refused },
   { name: "another secret", change: { secret: "dd" }, want: refused },
   { name: "no secret", change: { secret: undefined }, want: refused },
@@ -68,10 +70,46 @@ test("what was never paid is forgotten an hour after it expired, what was paid n
   book.settle("a2", { amountMsat: 21_000, settledAt: 1_010, settleIndex: 1 });
   clock.now = 1_060 + 3_599;
   book.forgetOld();
-  expect(book.all().map(({ hash }) => hash)).toEqual(["aa", "a2"]);
+  expect(hashes(book)).toEqual(["aa", "a2"]);
+  expect(book.isKept({ hash: "aa", addIndex: 1 })).toBe(true);
   clock.now += 1;
   book.forgetOld();
-  expect(book.all().map(({ hash }) => hash)).toEqual(["a2"]);
+  expect(hashes(book)).toEqual(["a2"]);
+  expect(book.isKept({ hash: "aa", addIndex: 1 })).toBe(false);
+  expect(book.isKept({ hash: "aa" })).toBe(false);
+});
+
+test("one that lives for a year keeps no other from being forgotten", () => {
+  const { book, clock } = open();
+  book.add({ ...entry, hash: "year", addIndex: 2, expirySec: 31_536_000 });
+  book.add({ ...entry, hash: "later", addIndex: 3 });
+  clock.now = 1_060 + 3_600;
+  book.forgetOld();
+  expect(hashes(book)).toEqual(["year"]);
+  // The last index given out stays in the journal, or the next start would give it out again.
+  expect(book.isKept({ hash: "later", addIndex: 3 })).toBe(true);
+});
+
+test("of those that are canceled ten thousand are remembered", () => {
+  const { book } = open();
+  for (let i = 2; i <= 25_000; i++) {
+    book.add({ ...entry, hash: `${i}`, addIndex: i });
+    book.cancel({ hash: `${i}` });
+    book.forgetOld();
+  }
+  expect(hashes(book)).toHaveLength(10_001);
+  expect(book.find("aa")?.state).toBe("OPEN");
+  expect(book.find("25000")?.state).toBe("CANCELED");
+});
+
+test("a preimage that is used again after it was forgotten is another invoice", () => {
+  const { book, clock } = open();
+  clock.now += 4_000;
+  book.forgetOld();
+  clock.now += 1;
+  book.add({ ...entry, addIndex: 2, createdAt: clock.now });
+  book.forgetOld();
+  expect(book.find("aa")).toMatchObject({ state: "OPEN", addIndex: 2 });
   expect(book.isKept({ hash: "aa", addIndex: 1 })).toBe(false);
 });
 
@@ -84,4 +122,15 @@ test("an accepted payment is shown as settled only when told so", () => {
   expect(book.find("aa")?.state).toBe("ACCEPTED");
   book.settle("aa", { amountMsat: 21_000, settledAt: 1_010, settleIndex: 1 });
   expect(heard).toEqual(["SETTLED"]);
+});
+
+test("who would cancel waits until a payment under way is decided", async () => {
+  const { book } = open();
+  book.accept("aa", htlc);
+  const heard: string[] = [];
+  const waiting = book.decided("aa").then(() => heard.push("decided"));
+  await book.decided("ee");
+  expect(heard).toEqual([]);
+  book.settle("aa", { amountMsat: 21_000, settledAt: 1_010, settleIndex: 1 });
+  await waiting;
 });

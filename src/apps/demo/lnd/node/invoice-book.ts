@@ -1,4 +1,5 @@
 /** The invoices of one node, their states, and who wants to hear of them. */
+import { createDueQueue } from "./due-queue.ts";
 import type { CancelEntry, InvoiceEntry } from "./entries.ts";
 
 /** OPEN → ACCEPTED (money is in, not yet durable) → SETTLED; OPEN → CANCELED. LND's names. */
@@ -26,50 +27,69 @@ export type ArrivedHtlc = {
 
 export type InvoiceBook = ReturnType<typeof createInvoiceBook>;
 
-/** How long an invoice that nobody paid is remembered after it has expired. */
+/** How long an invoice that nobody paid is remembered after it has expired or was canceled. */
 const FORGET_AFTER_SEC = 3_600;
+/** And how many such are remembered at most. */
+const MAX_CANCELED = 10_000;
 
 /**
- * Indexes count from 1, as LND's do. An invoice is canceled when it expires; one that was never paid is forgotten an
- * hour later, so that a flood of them fills neither the memory nor the journal.
+ * Indexes count from 1, as LND's do. An invoice is canceled when it expires; one that was never paid is forgotten some
+ * time later, as LND's gc-canceled-invoices options forget it, so that a flood of them fills neither the memory nor
+ * the journal.
  */
 export function createInvoiceBook(now: () => number) {
   const byHash = new Map<string, InvoiceRecord>();
-  const unpaid: InvoiceRecord[] = [];
-  let unpaidFrom = 0;
+  const expiring = createDueQueue<InvoiceRecord>(expiresAt);
+  const canceled: { invoice: InvoiceRecord; canceledAt: number }[] = [];
+  let canceledFrom = 0;
   const settled: InvoiceRecord[] = [];
   const claimed = new Set<string>();
+  const cancelings = new Map<string, Promise<void>>();
   const listeners = new Set<(invoice: InvoiceRecord) => void>();
+  let lastAddIndex = 0;
   let nextAddIndex = 1;
   let nextSettleIndex = 1;
   const tell = (invoice: InvoiceRecord) => {
     for (const listener of [...listeners]) listener(invoice);
   };
 
-  const find = (hash: string) => {
-    const invoice = byHash.get(hash);
-    if (invoice?.state === "OPEN" && now() >= invoice.createdAt + invoice.expirySec) invoice.state = "CANCELED";
-    return invoice;
+  const close = (invoice: InvoiceRecord) => {
+    invoice.state = "CANCELED";
+    canceled.push({ invoice, canceledAt: Math.min(now(), expiresAt(invoice)) });
+  };
+  const expire = () => {
+    for (let due = expiring.takeDue(now()); due; due = expiring.takeDue(now())) if (due.state === "OPEN") close(due);
   };
   const forgetOld = () => {
-    for (let oldest = unpaid[unpaidFrom]; oldest; oldest = unpaid[++unpaidFrom]) {
-      if (now() < oldest.createdAt + oldest.expirySec + FORGET_AFTER_SEC) break;
-      if (oldest.state === "OPEN" || oldest.state === "CANCELED") byHash.delete(oldest.hash);
+    expire();
+    for (let oldest = canceled[canceledFrom]; oldest; oldest = canceled[++canceledFrom]) {
+      const isRoom = canceled.length - canceledFrom <= MAX_CANCELED;
+      if (isRoom && now() < oldest.canceledAt + FORGET_AFTER_SEC) break;
+      const { hash } = oldest.invoice;
+      if (byHash.get(hash) === oldest.invoice) byHash.delete(hash);
     }
-    if (unpaidFrom > 10_000) {
-      unpaid.splice(0, unpaidFrom);
-      unpaidFrom = 0;
-    }
+    if (canceledFrom > MAX_CANCELED) canceledFrom -= canceled.splice(0, canceledFrom).length;
+  };
+  const find = (hash: string) => {
+    expire();
+    return byHash.get(hash);
   };
 
   return {
     find,
     /** In the order they were added. */
-    all: (): InvoiceRecord[] => [...byHash.keys()].map((hash) => find(hash)!),
-    isEmpty: () => byHash.size === 0,
-    /** Whether this entry of the journal still says something, once all of it is read. */
-    isKept: ({ hash, addIndex }: Pick<InvoiceEntry, "hash" | "addIndex">) =>
-      byHash.has(hash) || addIndex === nextAddIndex - 1,
+    all(): IterableIterator<InvoiceRecord> {
+      expire();
+      return byHash.values();
+    },
+    /** Whether there has never been an invoice. */
+    isEmpty: () => lastAddIndex === 0,
+    /** Whether this entry of the journal still says something. */
+    isKept(entry: Pick<InvoiceEntry, "hash" | "addIndex"> | Pick<CancelEntry, "hash">): boolean {
+      if (!("addIndex" in entry)) return byHash.has(entry.hash);
+      // The last one is kept for its index, which must not be given out again.
+      return byHash.get(entry.hash)?.addIndex === entry.addIndex || entry.addIndex === lastAddIndex;
+    },
     /** In the order they were settled. */
     settled: (): readonly InvoiceRecord[] => settled,
     reserveAddIndex: () => nextAddIndex++,
@@ -88,14 +108,18 @@ export function createInvoiceBook(now: () => number) {
       const untouched = { state: "OPEN" as const, amountPaidMsat: 0, settledAt: 0, settleIndex: 0 };
       const invoice: InvoiceRecord = { ...entry, valueMsat: Number(valueMsat), ...untouched };
       byHash.set(invoice.hash, invoice);
-      unpaid.push(invoice);
-      nextAddIndex = Math.max(nextAddIndex, invoice.addIndex + 1);
+      expiring.push(invoice);
+      lastAddIndex = Math.max(lastAddIndex, invoice.addIndex);
+      nextAddIndex = Math.max(nextAddIndex, lastAddIndex + 1);
       tell(invoice);
       return invoice;
     },
     forgetOld,
 
-    /** Takes the money, or says how LND refuses it. Whoever gets `true` must go on to {@link settle}. */
+    /**
+     * Takes the money, or says how LND refuses it; more than was asked for is welcome, as it is to LND. Whoever gets
+     * `true` must go on to {@link settle}.
+     */
     accept(hash: string, htlc: ArrivedHtlc): true | "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS" | "MPP_TIMEOUT" {
       const invoice = find(hash);
       const isMeant =
@@ -105,7 +129,6 @@ export function createInvoiceBook(now: () => number) {
       // Parts that never come: this world pays in one part, and does not wait two minutes to say so.
       if (htlc.amountMsat < htlc.totalMsat) return "MPP_TIMEOUT";
       invoice.state = "ACCEPTED";
-      invoice.amountPaidMsat = htlc.amountMsat;
       const { channelId, amountMsat, height, expiry } = htlc;
       invoice.htlc = { channelId, amountMsat, height, expiry };
       return true;
@@ -124,10 +147,30 @@ export function createInvoiceBook(now: () => number) {
       tell(invoice);
     },
 
-    /** Takes in a cancellation that is durable. */
+    /** Resolves when no payment of this invoice is on its way to the disk. */
+    async decided(hash: string): Promise<void> {
+      const invoice = find(hash);
+      if (invoice?.state !== "ACCEPTED") return;
+      await new Promise<void>((resolve) => {
+        const listener = (changed: InvoiceRecord) => {
+          if (changed !== invoice) return;
+          listeners.delete(listener);
+          resolve();
+        };
+        listeners.add(listener);
+      });
+    },
+
+    /** Closes an invoice; {@link canceling} says when that is durable. */
     cancel({ hash }: Pick<CancelEntry, "hash">): void {
       const invoice = byHash.get(hash);
-      if (invoice && invoice.state !== "SETTLED") invoice.state = "CANCELED";
+      if (invoice?.state === "OPEN") close(invoice);
+    },
+    /** Resolves when a cancellation that is being written down is durable. `written` begins one. */
+    canceling(hash: string, written = cancelings.get(hash)): Promise<void> {
+      if (!written) return Promise.resolve();
+      cancelings.set(hash, written);
+      return written.then(() => void cancelings.delete(hash));
     },
 
     /** Calls back for every invoice added or settled from here on, until the returned function is called. */
@@ -136,4 +179,8 @@ export function createInvoiceBook(now: () => number) {
       return () => listeners.delete(listener);
     },
   };
+}
+
+function expiresAt(invoice: InvoiceRecord): number {
+  return invoice.createdAt + invoice.expirySec;
 }

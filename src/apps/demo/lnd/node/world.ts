@@ -62,7 +62,7 @@ export async function openWorld(options: {
     replayed: () => {
       for (const node of nodes.values()) node.invoices.forgetOld();
     },
-    isKept: (entry) => entry.type !== "invoice" || (nodes.get(entry.node)?.invoices.isKept(entry) ?? true),
+    isKept: (entry) => entry.type === "settled" || (nodes.get(entry.node)?.invoices.isKept(entry) ?? true),
   });
   return { network, findRoute: createPathfinder(network), journal, nodes, now };
 }

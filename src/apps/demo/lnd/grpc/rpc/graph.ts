@@ -7,10 +7,14 @@ import { channelMessage, featuresMessage, nodeMessage } from "../messages.ts";
 import { integerOf, isSet, type Message, nodeOf, textOf } from "../request.ts";
 import type { RpcTable, Scene } from "./rpc.ts";
 
-const VERSION = "0.20.0-beta commit=simulated";
+const VERSION = { app_major: 0, app_minor: 20, app_patch: 3, app_pre_release: "beta" };
+const VERSION_TEXT = "0.20.3-beta";
+/** What LND is built with by default; its clients refuse a node that lacks one they use. */
+const BUILD_TAGS = ["routerrpc", "invoicesrpc", "signrpc", "walletrpc", "chainrpc"];
 
 export const graphRpcs: RpcTable = {
   "/lnrpc.State/GetState": { permission: undefined, answer: () => ({ state: "SERVER_ACTIVE" }) },
+  "/verrpc.Versioner/GetVersion": { permission: "info:read", answer: getVersion },
   "/lnrpc.Lightning/GetInfo": { permission: "info:read", answer: getInfo },
   "/lnrpc.Lightning/DescribeGraph": { permission: "info:read", answer: ({ graphBytes }) => graphBytes() },
   "/lnrpc.Lightning/GetNodeInfo": { permission: "info:read", answer: getNodeInfo },
@@ -19,13 +23,17 @@ export const graphRpcs: RpcTable = {
   "/lnrpc.Lightning/SubscribeChannelGraph": { permission: "info:read", stream: () => undefined },
 };
 
+function getVersion(): Message {
+  return { commit: "simulated", version: VERSION_TEXT, ...VERSION, build_tags: BUILD_TAGS };
+}
+
 function getInfo({ world, node }: Scene): Message {
   const { network } = world;
   const channels = channelsOf({ world }, node.index);
   const active = channels.filter((channel) => network.online[peerOver(network.ends, channel, node.index)]);
   const height = blockHeight(world.now());
   return {
-    version: VERSION,
+    version: `${VERSION_TEXT} commit=simulated`,
     identity_pubkey: node.key,
     alias: network.aliases[node.index],
     color: "#3399ff",

@@ -1,5 +1,6 @@
 /** RPCs about the node's own invoices. Permissions invoices:read and invoices:write. */
 import { addInvoice, INVOICE_FEATURES } from "../../node/add-invoice.ts";
+import { cancelInvoice } from "../../node/cancel-invoice.ts";
 import type { InvoiceRecord } from "../../node/invoice-book.ts";
 import { RPC_STATUS, RpcRefusal } from "../../node/refusal.ts";
 import { invoiceMessage } from "../messages.ts";
@@ -11,7 +12,7 @@ export const invoiceRpcs: RpcTable = {
   "/lnrpc.Lightning/LookupInvoice": { permission: "invoices:read", answer: lookup },
   "/lnrpc.Lightning/ListInvoices": { permission: "invoices:read", answer: list },
   "/lnrpc.Lightning/SubscribeInvoices": { permission: "invoices:read", stream: subscribe },
-  "/invoicesrpc.Invoices/LookupInvoiceV2": { permission: "invoices:write", answer: lookupByHash },
+  "/invoicesrpc.Invoices/LookupInvoiceV2": { permission: "invoices:write", answer: lookupByReference },
   "/invoicesrpc.Invoices/CancelInvoice": { permission: "invoices:write", answer: cancel },
 };
 
@@ -50,8 +51,18 @@ function lookup(scene: Scene, request: Message): Message {
   return message(find(scene, hash.toString("hex")));
 }
 
-function lookupByHash(scene: Scene, request: Message): Message {
-  return message(find(scene, hashOf(request, "payment_hash")));
+/** Unlike LookupInvoice it says INVALID_ARGUMENT of what is no reference, and UNKNOWN while there is no invoice at all. */
+function lookupByReference({ node }: Scene, request: Message): Message {
+  const hash = bytesOf(request, "payment_hash");
+  const { invalidArgument, notFound, unknown } = RPC_STATUS;
+  if (hash.length === 0) throw new RpcRefusal("invoice ref must be set", invalidArgument);
+  if (hash.length !== 32) {
+    throw new RpcRefusal(`unable to parse pay hash: invalid hash length of ${hash.length}, want 32`, invalidArgument);
+  }
+  const invoice = node.invoices.find(hash.toString("hex"));
+  if (invoice) return message(invoice);
+  if (node.invoices.isEmpty()) throw new RpcRefusal("there are no existing invoices", unknown);
+  throw new RpcRefusal("unable to locate invoice", notFound);
 }
 
 function find({ node }: Scene, hash: string): InvoiceRecord {
@@ -61,14 +72,8 @@ function find({ node }: Scene, hash: string): InvoiceRecord {
   throw new RpcRefusal(words, RPC_STATUS.notFound);
 }
 
-async function cancel(scene: Scene, request: Message): Promise<Message> {
-  const { world, node } = scene;
-  const { hash, state } = find(scene, hashOf(request, "payment_hash"));
-  if (state === "SETTLED") throw new RpcRefusal("invoice already settled");
-  if (state === "ACCEPTED") throw new RpcRefusal("invoice already accepted");
-  // Closed at once, so that no payment slips in while the cancellation becomes durable.
-  node.invoices.cancel({ hash });
-  await world.journal.append({ type: "canceled", node: node.name, hash });
+async function cancel({ world, node }: Scene, request: Message): Promise<Message> {
+  await cancelInvoice(world, node, hashOf(request, "payment_hash"));
   return {};
 }
 
@@ -76,29 +81,50 @@ async function cancel(scene: Scene, request: Message): Promise<Message> {
 function list({ node }: Scene, request: Message): Message {
   const offset = numberOf(request, "index_offset");
   const wanted = Math.min(numberOf(request, "num_max_invoices") || 100, MAX_LISTED);
-  const isPending = (invoice: InvoiceRecord) => invoice.state === "OPEN" || invoice.state === "ACCEPTED";
-  const rows = node.invoices.all().filter((invoice) => !isSet(request, "pending_only") || isPending(invoice));
-  const page = isSet(request, "reversed")
-    ? rows.filter((invoice) => offset === 0 || invoice.addIndex < offset).slice(-wanted)
-    : rows.filter((invoice) => invoice.addIndex > offset).slice(0, wanted);
+  const isReversed = isSet(request, "reversed");
+  const from = numberOf(request, "creation_date_start");
+  const until = numberOf(request, "creation_date_end") || Number.POSITIVE_INFINITY;
+  const page: InvoiceRecord[] = [];
+  for (const invoice of node.invoices.all()) {
+    const { addIndex, createdAt, state } = invoice;
+    if (isReversed ? offset !== 0 && addIndex >= offset : addIndex <= offset) continue;
+    if (createdAt < from || createdAt > until) continue;
+    if (isSet(request, "pending_only") && state !== "OPEN" && state !== "ACCEPTED") continue;
+    page.push(invoice);
+    if (!isReversed && page.length === wanted) break;
+  }
+  const shown = page.slice(-wanted);
   return {
-    invoices: page.map(message),
-    first_index_offset: page[0]?.addIndex ?? 0,
-    last_index_offset: page.at(-1)?.addIndex ?? 0,
+    invoices: shown.map(message),
+    first_index_offset: shown[0]?.addIndex ?? 0,
+    last_index_offset: shown.at(-1)?.addIndex ?? 0,
   };
 }
 
-/** First what was added and settled after the given indexes (0: nothing old), then everything as it happens. */
+/**
+ * First what was added and settled after the given indexes (0: nothing old), then everything as it happens that lies
+ * beyond them: an index the node has not reached yet hides what comes before it. Canceled invoices are never told of.
+ */
 function subscribe({ node }: Scene, request: Message, stream: Stream): void {
-  const addIndex = integerOf(request, "add_index");
-  const settleIndex = integerOf(request, "settle_index");
+  let addIndex = integerOf(request, "add_index");
+  let settleIndex = integerOf(request, "settle_index");
+  const show = (invoice: InvoiceRecord) => {
+    if (invoice.state === "SETTLED") {
+      if (invoice.settleIndex <= settleIndex) return;
+      settleIndex = BigInt(invoice.settleIndex);
+    } else {
+      if (invoice.addIndex <= addIndex) return;
+      addIndex = BigInt(invoice.addIndex);
+    }
+    stream.send(message(invoice));
+  };
   if (addIndex > 0n) {
-    for (const invoice of node.invoices.all()) if (invoice.addIndex > addIndex) stream.send(message(invoice));
+    for (const invoice of node.invoices.all()) {
+      if (invoice.addIndex > addIndex && invoice.state !== "CANCELED") stream.send(message(invoice));
+    }
   }
-  if (settleIndex > 0n) {
-    for (const invoice of node.invoices.settled()) if (invoice.settleIndex > settleIndex) stream.send(message(invoice));
-  }
-  stream.onClosed(node.invoices.subscribe((invoice) => stream.send(message(invoice))));
+  if (settleIndex > 0n) for (const invoice of node.invoices.settled()) show(invoice);
+  stream.onClosed(node.invoices.subscribe(show));
 }
 
 function message(invoice: InvoiceRecord): Message {
