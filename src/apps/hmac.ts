@@ -21,12 +21,17 @@ export const serverHmac: Hmac = (key, message) => {
   if (key.length > BLOCK_BYTES || message.length > MAX_MESSAGE_BYTES) {
     return createHmac("sha256", key).update(message).digest();
   }
-  for (let i = 0; i < BLOCK_BYTES; i++) {
-    const byte = i < key.length ? key[i]! : 0;
-    inner[i] = byte ^ 0x36;
-    outer[i] = byte ^ 0x5c;
+  inner.fill(0x36, 0, BLOCK_BYTES);
+  outer.fill(0x5c, 0, BLOCK_BYTES);
+  for (let i = 0; i < key.length; i++) {
+    inner[i] = key[i]! ^ 0x36;
+    outer[i] = key[i]! ^ 0x5c;
   }
   inner.set(message, BLOCK_BYTES);
-  outer.set(hash("sha256", inner.subarray(0, BLOCK_BYTES + message.length), "buffer"), BLOCK_BYTES);
-  return hash("sha256", outer, "buffer");
+  // A digest as Latin-1 text, one character a byte, costs half of one as a Buffer, which is allocated off the heap.
+  outer.write(hash("sha256", inner.subarray(0, BLOCK_BYTES + message.length), "binary"), BLOCK_BYTES, "binary");
+  const digest = new Uint8Array(DIGEST_BYTES);
+  const text = hash("sha256", outer, "binary");
+  for (let i = 0; i < DIGEST_BYTES; i++) digest[i] = text.charCodeAt(i);
+  return digest;
 };

@@ -1,6 +1,10 @@
 /** Text forms of bytes, and comparison that takes the same time whatever differs. No `node:` module: browsers use it too. */
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** Values by character code, -1 where there is none: tables, because every paid call decodes its credential. */
+const HEX_DIGITS = digitTable("0123456789abcdef", "0123456789ABCDEF");
+const BASE64_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const BASE64_DIGITS = digitTable(`${BASE64_ALPHABET}+/`, `${BASE64_ALPHABET}-_`);
 
 /** Lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
@@ -11,10 +15,16 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Bytes of an even number of hex digits in either case; undefined for anything else. */
 export function fromHex(text: string): Uint8Array | undefined {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
+  if (text.length % 2 !== 0) return undefined;
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
+  let valid = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const high = HEX_DIGITS[text.charCodeAt(2 * i)] ?? -1;
+    const low = HEX_DIGITS[text.charCodeAt(2 * i + 1)] ?? -1;
+    valid |= high | low;
+    bytes[i] = (high << 4) | low;
+  }
+  return valid < 0 ? undefined : bytes;
 }
 
 /** Standard alphabet with padding (RFC 4648 §4). */
@@ -29,14 +39,21 @@ export function toBase64(bytes: Uint8Array): string {
  * spare bits of the last digit are ignored, as every other decoder does, so texts must be compared as bytes.
  */
 export function fromBase64(text: string): Uint8Array | undefined {
-  const match = /^([A-Za-z0-9+/_-]*)(={0,2})$/.exec(text);
-  if (!match) return undefined;
-  const [, digits = "", padding = ""] = match;
-  if (digits.length % 4 === 1 || (padding !== "" && (digits.length + padding.length) % 4 !== 0)) return undefined;
-  const binary = atob(digits.replace(/-/g, "+").replace(/_/g, "/"));
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  const digits = text.length - padding;
+  if (digits % 4 === 1 || (padding > 0 && text.length % 4 !== 0)) return undefined;
+  const bytes = new Uint8Array((digits * 3) >> 2);
+  let valid = 0;
+  let bits = 0;
+  let offset = 0;
+  for (let i = 0; i < digits; i++) {
+    const digit = BASE64_DIGITS[text.charCodeAt(i)] ?? -1;
+    valid |= digit;
+    bits = (bits << 6) | digit;
+    // Four digits are three bytes: every digit but the first of four completes one.
+    if ((i & 3) !== 0) bytes[offset++] = bits >> (6 - 2 * (i & 3));
+  }
+  return valid < 0 ? undefined : bytes;
 }
 
 /** Compares without an early exit: the time depends on the lengths alone. */
@@ -57,7 +74,29 @@ export function concatBytes(...parts: Uint8Array[]): Uint8Array {
   return whole;
 }
 
+const encoder = new TextEncoder();
+const lenientDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** UTF-8. */
 export function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+  return encoder.encode(text);
+}
+
+/** UTF-8 to text; bytes that are none become U+FFFD. Short ASCII, the usual case, is read without the decoder. */
+export function fromUtf8(bytes: Uint8Array): string {
+  if (bytes.length > 64) return lenientDecoder.decode(bytes);
+  let text = "";
+  for (const byte of bytes) {
+    if (byte > 0x7f) return lenientDecoder.decode(bytes);
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+function digitTable(...alphabets: string[]): Int8Array {
+  const table = new Int8Array(128).fill(-1);
+  for (const alphabet of alphabets) {
+    for (let value = 0; value < alphabet.length; value++) table[alphabet.charCodeAt(value)] = value;
+  }
+  return table;
 }

@@ -5,14 +5,7 @@
  * and types ascend within a section.
  */
 import { utf8 } from "../bytes.ts";
-import {
-  MAX_CAVEATS,
-  MAX_MACAROON_BYTES,
-  type Macaroon,
-  malformed,
-  readLocation,
-  SIGNATURE_BYTES,
-} from "./macaroon.ts";
+import { MAX_CAVEATS, MAX_MACAROON_BYTES, type Macaroon, malformed, readUtf8, SIGNATURE_BYTES } from "./macaroon.ts";
 
 const VERSION = 2;
 const FIELD = { end: 0, location: 1, identifier: 2, verification: 4, signature: 6 } as const;
@@ -49,7 +42,7 @@ export function decodeBinary(bytes: Uint8Array): Macaroon {
   let type = reader.varint();
   let location: string | undefined;
   if (type === FIELD.location) {
-    location = readLocation(reader.data());
+    location = readUtf8(reader.data(), "its location");
     type = reader.varint();
   }
   if (type !== FIELD.identifier) throw malformed("it has no identifier");

@@ -35,9 +35,21 @@ export function attenuate(hmac: Hmac, macaroon: Macaroon, caveat: string): Macar
   return { ...macaroon, caveats: [...macaroon.caveats, { id }], signature: hmac(macaroon.signature, id) };
 }
 
-/** Whether this macaroon grew from one that was minted under `rootKey`. Compared in constant time. */
-export function signatureHolds(hmac: Hmac, macaroon: Macaroon, rootKey: Uint8Array): boolean {
+/**
+ * The signature after each caveat, when this macaroon grew from one that was minted under `rootKey`; undefined when it
+ * did not. Compared in constant time.
+ */
+export function chainSignatures(hmac: Hmac, macaroon: Macaroon, rootKey: Uint8Array): Uint8Array[] | undefined {
+  const signatures: Uint8Array[] = [];
   let signature = hmac(hmac(KEY_GENERATOR, rootKey), macaroon.identifier);
-  for (const { id } of macaroon.caveats) signature = hmac(signature, id);
-  return equalBytes(signature, macaroon.signature);
+  for (const { id } of macaroon.caveats) {
+    signature = hmac(signature, id);
+    signatures.push(signature);
+  }
+  return equalBytes(signature, macaroon.signature) ? signatures : undefined;
+}
+
+/** Whether this macaroon grew from one that was minted under `rootKey`. */
+export function signatureHolds(hmac: Hmac, macaroon: Macaroon, rootKey: Uint8Array): boolean {
+  return chainSignatures(hmac, macaroon, rootKey) !== undefined;
 }

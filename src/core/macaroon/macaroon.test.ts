@@ -15,7 +15,7 @@ import { MAX_CAVEATS, MAX_MACAROON_BYTES, type Macaroon } from "./macaroon.ts";
 type Vector = {
   name: string;
   source: string;
-  form: "binary" | "packets";
+  form: "binary" | "packets" | "json";
   text: string;
   keyText?: string;
   key?: string;
@@ -98,6 +98,39 @@ describe("published macaroons", () => {
       ],
     );
   });
+
+  test("libmacaroons README: the chain of a discharge is one like any other", () => {
+    const parts = {
+      location: "http://auth.mybank/",
+      identifier: utf8("this was how we remind auth of key/pred"),
+      caveats: ["time < 2020-01-01T00:00"],
+    };
+    const discharge = mintMacaroon(hmac, utf8("4; guaranteed random by a fair toss of the dice"), parts);
+    expect(toHex(discharge.signature)).toBe("2ed1049876e9d5840950274b579b0770317df54d338d9d3039c7c67d0d91d63c");
+  });
+
+  test("libmacaroons README: the chain holds up to the third-party caveat, which is refused", () => {
+    const key = utf8("this is a different super-secret key; never use the same secret twice");
+    const parts = {
+      location: "http://mybank/",
+      identifier: utf8("we used our other secret key"),
+      caveats: ["account = 3735928559"],
+    };
+    const minted = mintMacaroon(hmac, key, parts);
+    expect(toHex(minted.signature)).toBe("1434e674ad84fdfdc9bc1aa00785325c8b6d57341fc7ce200ba4680c80786dda");
+    const written = vectors.refused.find(({ name }) => name === "a third-party caveat")?.text ?? "";
+    expect(toHex(bytesOf(written))).toContain(toHex(encodeMacaroon(minted).subarray(0, -35)));
+    expect(() => decodeMacaroon(bytesOf(written))).toThrow(/third-party/);
+  });
+
+  test.each(["account = 0000000000", "account = 3735928559 "])(
+    "libmacaroons: caveat_1 rewritten as %o does not hold",
+    (id) => {
+      const vector = vectors.valid.find(({ name }) => name === "caveat_1") as Vector;
+      const macaroon = decodeMacaroon(bytesOf(vector.text));
+      expect(signatureHolds(hmac, { ...macaroon, caveats: [{ id: utf8(id) }] }, keyOf(vector))).toBe(false);
+    },
+  );
 
   test.each([
     { input: "", want: "" },

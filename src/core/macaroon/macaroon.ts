@@ -33,11 +33,11 @@ export function malformed(reason: string): OracleError {
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** @throws MACAROON_MALFORMED unless UTF-8, so that a location reads back as it was written */
-export function readLocation(bytes: Uint8Array): string {
+/** Text that reads back as it was written. `part` is what a refusal calls it. @throws MACAROON_MALFORMED unless UTF-8 */
+export function readUtf8(bytes: Uint8Array, part: string): string {
   try {
     return strictUtf8.decode(bytes);
   } catch (cause) {
-    throw new OracleError("MACAROON_MALFORMED", "not a macaroon: its location is not UTF-8", { cause });
+    throw new OracleError("MACAROON_MALFORMED", `not a macaroon: ${part} is not UTF-8`, { cause });
   }
 }

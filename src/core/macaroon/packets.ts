@@ -4,7 +4,7 @@
  * A packet is four hex digits of its whole length, a name, a space, the data and a line feed. Identifiers and
  * signatures are binary and may hold line feeds themselves, so packets are cut by length and never by line.
  */
-import { MAX_CAVEATS, type Macaroon, malformed, readLocation, SIGNATURE_BYTES } from "./macaroon.ts";
+import { MAX_CAVEATS, type Macaroon, malformed, readUtf8, SIGNATURE_BYTES } from "./macaroon.ts";
 
 const LENGTH_DIGITS = 4;
 const LONGEST_NAME = "identifier".length;
@@ -18,7 +18,7 @@ export function decodePackets(bytes: Uint8Array): Macaroon {
   let packet = readPacket(bytes, 0);
   let location: string | undefined;
   if (packet.name === "location") {
-    location = readLocation(packet.data);
+    location = readUtf8(packet.data, "its location");
     packet = readPacket(bytes, packet.end);
   }
   if (packet.name !== "identifier") throw malformed("it has no identifier");
