@@ -8,6 +8,14 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const seconds = (fallback: number, minimum: number) =>
   z.coerce.number().int().min(minimum).max(31_536_000).default(fallback);
 const origin = z.url({ protocol: /^https?$/ }).transform((text) => new URL(text).origin);
+const flag = z.enum(["true", "false"]).transform((text) => text === "true");
+/** 64 hex digits each, separated by commas. */
+const keys = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((key) => key.trim())
+    .filter((key) => key !== ""),
+);
 const relayUrls = z
   .string()
   .transform((text) =>
@@ -40,12 +48,18 @@ const environment = z.object({
   LND_INVOICE_MACAROON_PATH: z.string().min(1).optional(),
   LND_READONLY_MACAROON_PATH: z.string().min(1).optional(),
   CRAWL_INTERVAL_LND_GRAPH_SEC: seconds(3600, 10),
+  RECONCILE_INTERVAL_SEC: seconds(600, 10),
   L402_MACAROON_SECRET: z.string().optional(),
+  L402_MACAROON_SECRETS_ACCEPTED: keys.default([]),
+  L402_LSAT_LINE: flag.default(false),
   OPERATOR_BYPASS_SECRET: z.string().optional(),
   API_KEY: z.string().optional(),
   NOSTR_PRIVATE_KEY: z.string().optional(),
   NOSTR_RELAYS: relayUrls.optional(),
   INTENT_PRICE_MSAT: z.coerce.bigint().min(1n).max(100_000_000_000n).default(1_000n),
+  CHALLENGE_EXPIRY_SEC: z.coerce.number().int().min(60).max(3_600).default(600),
+  CHALLENGES_OUTSTANDING: z.coerce.number().int().min(1).max(100_000).default(30),
+  CHALLENGES_OUTSTANDING_GLOBAL: z.coerce.number().int().min(1).max(1_000_000).default(5_000),
   CHALLENGES_PER_MINUTE: z.coerce.number().int().min(1).max(100_000).default(60),
   CHALLENGES_PER_MINUTE_GLOBAL: z.coerce.number().int().min(1).max(10_000_000).default(3_000),
 });
@@ -53,6 +67,7 @@ const environment = z.object({
 const SECRETS = [
   "DATABASE_URL",
   "L402_MACAROON_SECRET",
+  "L402_MACAROON_SECRETS_ACCEPTED",
   "OPERATOR_BYPASS_SECRET",
   "API_KEY",
   "NOSTR_PRIVATE_KEY",
@@ -118,13 +133,17 @@ function readSecretFile(given: Record<string, unknown>, name: string): void {
 /** A signing key must be 32 random bytes: short, constant or repeated ones are worse than none, because they look safe. */
 function weakSecrets(config: z.infer<typeof environment>): string[] {
   const problems: string[] = [];
-  for (const name of ["L402_MACAROON_SECRET", "NOSTR_PRIVATE_KEY"] as const) {
-    const text = config[name];
-    if (text === undefined || (name === "NOSTR_PRIVATE_KEY" && text.startsWith("nsec1"))) continue;
+  const checkKey = (name: string, text: string): void => {
     const bytes = fromHex(text);
     if (bytes?.length !== 32) problems.push(`${name}: 64 hex digits are needed (openssl rand -hex 32)`);
     else if (new Set(bytes).size < 8) problems.push(`${name}: these bytes are not random`);
+  };
+  for (const name of ["L402_MACAROON_SECRET", "NOSTR_PRIVATE_KEY"] as const) {
+    const text = config[name];
+    if (text === undefined || (name === "NOSTR_PRIVATE_KEY" && text.startsWith("nsec1"))) continue;
+    checkKey(name, text);
   }
+  for (const text of config.L402_MACAROON_SECRETS_ACCEPTED) checkKey("L402_MACAROON_SECRETS_ACCEPTED", text);
   for (const name of ["OPERATOR_BYPASS_SECRET", "API_KEY"] as const) {
     const text = config[name];
     if (text !== undefined && (text.length < 32 || new Set(text).size < 8))

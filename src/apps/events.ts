@@ -1,9 +1,20 @@
 /** One function per business event: its log line and its counter are defined together, and nowhere else. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { OracleError } from "../core/errors.ts";
+import type { Operator, OperatorRefused } from "../oracle/access/admit-operator.ts";
 import type { Logger } from "./log.ts";
 
 export type Events = ReturnType<typeof createEvents>;
+
+/** What a reconciliation found, as far as it is told to operators. */
+type BooksFound = {
+  at: number;
+  differenceMsat: bigint;
+  unclaimedMsat: bigint;
+  tokensMsat: bigint;
+  revenueMsat: bigint;
+  findings: readonly string[];
+};
 
 export function createEvents(log: Logger) {
   const registry = new Registry();
@@ -26,7 +37,8 @@ export function createEvents(log: Logger) {
   const charges = counter("charges_total", "Priced calls by how they ended", ["operation", "outcome"]);
   const chargedMsat = counter("charged_msat_total", "Msat earned by settled calls", ["operation"]);
   const refunded = counter("abandoned_charges_refunded_total", "Charges of dead processes that were given back");
-  const operatorUses = counter("operator_uses_total", "Calls served under an operator's token", ["operation"]);
+  const operatorUses = counter("operator_uses_total", "Calls served under an operator's token", ["operation", "by"]);
+  const operatorRefusals = counter("operator_refusals_total", "Operator's tokens refused", ["operation", "reason"]);
   const limited = counter("rate_limit_hits_total", "Requests refused by a limit", ["limit"]);
   const failures = counter("failures_total", "Failures by code and place", ["place", "code"]);
   const lndUp = gauge("lnd_reachable", "1 while LND answers GetInfo");
@@ -35,6 +47,13 @@ export function createEvents(log: Logger) {
   const graphSeconds = gauge("graph_refresh_seconds", "Duration of the last graph refresh by stage", ["stage"]);
   const jobs = counter("jobs_total", "Crawler jobs by result", ["job", "result"]);
   const published = counter("nostr_events_total", "Nostr events by what became of them", ["outcome"]);
+  const openCount = gauge("open_invoices", "Our invoices that wait to be paid");
+  const receipts = counter("receipts_total", "Payments booked as LND told of them");
+  const difference = gauge("ledger_difference_msat", "What the books are wrong by; 0 when they hold");
+  const unclaimed = gauge("ledger_unclaimed_msat", "Received, not yet claimed by an account");
+  const revenue = gauge("ledger_revenue_msat", "Earned, running calls included");
+  const tokens = gauge("ledger_tokens_msat", "What customers may still spend");
+  const reconciledAt = gauge("reconciled_at_seconds", "Unix time of the last reconciliation");
   const scoredAt = gauge("scored_at_seconds", "Unix time of the newest scores");
 
   return {
@@ -63,9 +82,14 @@ export function createEvents(log: Logger) {
       refunded.inc(count);
       log.warn({ count }, "charges of a dead process were refunded");
     },
-    operatorServed(operation: string, address: string): void {
-      operatorUses.inc({ operation });
-      log.info({ operation, address }, "served under an operator's token");
+    operatorServed(operation: string, address: string, operator: Operator): void {
+      operatorUses.inc({ operation, by: operator.by });
+      log.info({ operation, address, operator: operatorName(operator) }, "served under an operator's token");
+    },
+    operatorRefused(operation: string, address: string, refused: OperatorRefused): void {
+      operatorRefusals.inc({ operation, reason: refused.reason });
+      const operatorTokenId = "tokenId" in refused ? refused.tokenId : undefined;
+      log.warn({ operation, address, reason: refused.reason, operatorTokenId }, "operator's token refused");
     },
     limited(limit: string): void {
       limited.inc({ limit });
@@ -101,10 +125,32 @@ export function createEvents(log: Logger) {
     published(outcome: string, count: number): void {
       if (count > 0) published.inc({ outcome }, count);
     },
+    openInvoices(count: number): void {
+      openCount.set(count);
+    },
+    receiptsBooked(count: number): void {
+      receipts.inc(count);
+    },
+    receiptsStartedOver(found: { reason: string; listed: number; healed: number }): void {
+      log.info(found, "all invoices of LND were read");
+    },
+    reconciled(books: BooksFound): void {
+      difference.set(Number(books.differenceMsat));
+      unclaimed.set(Number(books.unclaimedMsat));
+      tokens.set(Number(books.tokensMsat));
+      revenue.set(Number(books.revenueMsat));
+      reconciledAt.set(books.at);
+      if (books.findings.length > 0) log.error({ findings: books.findings }, "the books do not hold");
+    },
     scored(at: number): void {
       scoredAt.set(at);
     },
   };
+}
+
+/** The public name of what an operator showed. */
+function operatorName(operator: Operator): string {
+  return operator.by === "secret" ? "secret" : operator.tokenId;
 }
 
 /** An error and its causes in one line, without a stack. */

@@ -14,6 +14,7 @@ const types = {
 };
 
 const STATEMENT_TIMEOUT_MS = 8_000;
+const IDLE_IN_TRANSACTION_MS = 3_000;
 
 /** Opens a pool. Connections are made on first use; `onError` hears of idle ones that the server dropped. */
 export function openDatabase(options: {
@@ -27,6 +28,8 @@ export function openDatabase(options: {
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    // A process that stops in the middle of a transaction must not hold the rows of the others.
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     // The server's own limit does not help when the server is stopped or the network is gone.
     query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
     keepAlive: true,

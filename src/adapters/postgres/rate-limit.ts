@@ -1,4 +1,4 @@
-/** Table `rate_limit`: how many challenges an address range, and everybody together, may ask for in a minute. */
+/** Table `rate_limit`: how much an address range, and everybody together, may ask for in a minute. */
 import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
 import { type Database, translated } from "./connect.ts";
 
@@ -7,17 +7,8 @@ export type Taken = { allowed: true } | { allowed: false; retryAfterSec: number 
 const WINDOW_SEC = 60;
 
 export function challengeLimit(database: Database, limits: { perPrefix: number; global: number }) {
-  const limiter = (keyPrefix: string, points: number) =>
-    new RateLimiterPostgres({
-      storeClient: database,
-      tableName: "rate_limit",
-      tableCreated: true,
-      keyPrefix,
-      points,
-      duration: WINDOW_SEC,
-    });
-  const byPrefix = limiter("challenge", limits.perPrefix);
-  const byAll = limiter("challenge-all", limits.global);
+  const byPrefix = limiter(database, "challenge", limits.perPrefix);
+  const byAll = limiter(database, "challenge-all", limits.global);
 
   return {
     /** Counts one challenge against the caller's address range, then against everybody. Shared by all processes. */
@@ -26,6 +17,26 @@ export function challengeLimit(database: Database, limits: { perPrefix: number; 
       return own.allowed ? consume(byAll, "all") : own;
     },
   };
+}
+
+/** What else an address range may do in a minute, by name: ask LND whether an invoice was paid, replace a token. */
+export function prefixLimit(database: Database, name: string, perPrefix: number) {
+  const byPrefix = limiter(database, name, perPrefix);
+  /** Counts one more against the caller's address range. Shared by all processes. */
+  return { take: (addressPrefix: string): Promise<Taken> => consume(byPrefix, addressPrefix) };
+}
+
+function limiter(database: Database, keyPrefix: string, points: number): RateLimiterPostgres {
+  return new RateLimiterPostgres({
+    storeClient: database,
+    tableName: "rate_limit",
+    tableCreated: true,
+    keyPrefix,
+    points,
+    duration: WINDOW_SEC,
+    // Whoever has used up a minute is refused from memory until it is over: a flood costs the database nothing.
+    inMemoryBlockOnConsumed: points,
+  });
 }
 
 async function consume(limiter: RateLimiterPostgres, key: string): Promise<Taken> {

@@ -1,5 +1,6 @@
 /** Every operation's contract, with the prices of a configuration. */
 import { type Msat, msat } from "../../core/units.ts";
+import { accountContracts } from "./account-operations.ts";
 import type { Contract } from "./operation.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
@@ -15,5 +16,6 @@ export function apiContracts(intentPrice: Msat = DEFAULT_INTENT_PRICE): Contract
     getHealthContract,
     getLivenessContract,
     getReadinessContract,
+    ...accountContracts,
   ];
 }

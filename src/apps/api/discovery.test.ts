@@ -1,5 +1,6 @@
 /** Discovery says the prices that are charged, and nothing that is not served. */
 import { expect, test } from "vitest";
+import { readTerms } from "../../core/l402/terms.ts";
 import { msat } from "../../core/units.ts";
 import { apiContracts } from "./contracts.ts";
 import { manifest, servicesList } from "./discovery.ts";
@@ -15,21 +16,45 @@ test("l402.json lists every priced operation at its price, and no free one", () 
   expect(document.services).toHaveLength(1);
   expect(document.services[0]).toMatchObject({
     name: "satrank",
-    capabilities: ["resolveIntent"],
+    capabilities: ["resolveIntent", "makeDeposit", "getBalance", "getStatement", "rotateToken"],
     resources: [
       {
         path: "/api/intent",
         method: "POST",
         capability: "resolveIntent",
-        pricing: { model: "fixed", price_msat: 7_000 },
+        pricing: { model: "fixed", price_msat: 7_000, tier_prices_msat: [7_000, 3_500, 1_400, 700, 350] },
       },
     ],
+    account_operations: [
+      { path: "/api/deposit", method: "POST", capability: "makeDeposit" },
+      { path: "/api/balance", method: "GET", capability: "getBalance" },
+      { path: "/api/balance/statement", method: "GET", capability: "getStatement" },
+      { path: "/api/token/rotate", method: "POST", capability: "rotateToken" },
+    ],
+    deposits: { min_sat: 21, max_sat: 1_000_000 },
   });
   expect(document.provider).toEqual({
     name: "SatRank",
     uri: "https://oracle.example",
     node_pubkey: provider.nodePubkey,
   });
+});
+
+test("each condition that is listed is one we hold a token to, in its own spelling", () => {
+  const values: Record<string, string> = { service_list: "satrank:0", timestamp: "9", integer: "9", string: "x" };
+  const { caveats } = manifest(contracts, provider) as {
+    caveats: Record<string, { type: string; attenuation: string }>;
+  };
+  for (const [condition, { type }] of Object.entries(caveats)) {
+    const services = { condition: "services", value: "satrank:0" };
+    const holds = (value: string) => readTerms([services, { condition, value }]).satisfiable;
+    expect([condition, holds(values[type]!)]).toEqual([condition, true]);
+    expect([condition, readTerms([{ condition: `${condition}_`, value: "9" }]).satisfiable]).toEqual([
+      condition,
+      !condition.startsWith("satrank_"),
+    ]);
+  }
+  expect(caveats["satrank_max_sats"]).toMatchObject({ type: "integer", attenuation: "decreasing" });
 });
 
 test("l402-services lists the same prices", () => {

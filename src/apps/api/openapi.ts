@@ -2,7 +2,9 @@
 import { z } from "zod";
 import { createDocument, type ZodOpenApiOperationObject } from "zod-openapi";
 import { ERRORS } from "../../core/errors.ts";
+import { SERVICE } from "../../core/l402/caveat.ts";
 import { REFUSALS, type Refusal, refusalCode } from "../../core/l402/refusal.ts";
+import { CAVEATS, pricing, TIER_LIST } from "./discovery.ts";
 import type { Contract } from "./operation.ts";
 
 const problem = z
@@ -32,7 +34,7 @@ const challenge = problem
   .meta({ id: "Challenge", description: "A payable L402 challenge; the same as in WWW-Authenticate" });
 
 /** One document for a set of contracts. `origin` is where the API is reached, without a trailing slash. */
-export function openApiDocument(contracts: Contract[], facts: { origin: string; version: string }): object {
+export function openApiDocument(contracts: readonly Contract[], facts: { origin: string; version: string }): object {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
   for (const contract of contracts) {
     paths[contract.path] = { ...paths[contract.path], [contract.method]: describe(contract) };
@@ -44,7 +46,10 @@ export function openApiDocument(contracts: Contract[], facts: { origin: string; 
       version: facts.version,
       description: "A Lightning trust oracle that is paid over Lightning (L402).",
       license: { name: "MIT", identifier: "MIT" },
+      "x-l402-version": "1.0",
+      "x-l402-provider": { name: "SatRank", uri: facts.origin },
     },
+    "x-l402-caveats": CAVEATS,
     servers: [{ url: facts.origin }],
     paths,
     components: {
@@ -62,31 +67,46 @@ export function openApiDocument(contracts: Contract[], facts: { origin: string; 
 }
 
 function describe(contract: Contract): ZodOpenApiOperationObject {
-  const { operation, summary, price, query, body, response } = contract;
+  const { operation, summary, price, access, query, body, response, created } = contract;
+  const sells = price !== undefined || access === "token-or-challenge";
   const problems = { content: { "application/problem+json": { schema: problem } } };
   return {
     operationId: operation,
     summary,
     ...(query && { requestParams: { query } }),
     ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
-    security: price === undefined ? [] : [{ l402: [] }],
-    ...(price !== undefined && {
-      "x-l402-service": "satrank",
-      "x-l402-capability": operation,
-      "x-l402-pricing": { model: "fixed", price_msat: Number(price) },
-    }),
+    security: securityOf(contract),
+    ...((price !== undefined || access) && { "x-l402-service": SERVICE, "x-l402-capability": operation }),
+    ...(price !== undefined && { "x-l402-tiers": TIER_LIST, "x-l402-pricing": pricing(price) }),
     responses: {
       "200": { description: "Done", content: { "application/json": { schema: z.object({ data: response }) } } },
-      ...(price !== undefined && {
+      ...(created && {
+        "201": { description: "Made", content: { "application/json": { schema: z.object({ data: created }) } } },
+      }),
+      ...(sells && {
         "402": {
           description: "Payment required: pay the invoice and repeat",
           headers: z.object({ "WWW-Authenticate": z.string() }),
           content: { "application/problem+json": { schema: challenge } },
         },
-        "401": { description: "Malformed or forged credential", ...problems },
       }),
+      ...((price !== undefined || access) && {
+        "401": {
+          description: access === "token" ? "No credential of ours" : "Malformed or forged credential",
+          ...problems,
+        },
+        "425": { description: "Paid, and not settled yet: repeat after Retry-After", ...problems },
+      }),
+      ...(access && { "403": { description: "This token does not open this operation", ...problems } }),
       "400": { description: "Bad input; nothing was charged", ...problems },
       "503": { description: "Try again after Retry-After; nothing was charged", ...problems },
+      default: { description: "Any other refusal; its code says which", ...problems },
     },
   };
+}
+
+/** An empty requirement beside another says that it may be left out. */
+function securityOf({ price, access }: Contract): Record<string, string[]>[] {
+  if (access === "token-or-challenge") return [{}, { l402: [] }];
+  return price === undefined && access === undefined ? [] : [{ l402: [] }];
 }

@@ -1,8 +1,10 @@
 /** An operation of the API: its contract, from which validation, mounting and the OpenAPI document all follow. */
 import express, { type Request, type RequestHandler, type Response, type Router } from "express";
-import { z } from "zod";
+import type { z } from "zod";
 import { OracleError } from "../../core/errors.ts";
 import type { Msat } from "../../core/units.ts";
+import { type Caller, watchCaller } from "./caller.ts";
+import { speaksGrpc } from "./grpc-answer.ts";
 import type { Admitted, Gate } from "./l402-gate.ts";
 
 /** What is public about an operation. */
@@ -12,14 +14,18 @@ export type Contract = {
   path: string;
   summary: string;
   price?: Msat;
+  /** A free operation on the account of a token: one is needed, or else none is and its holder is offered one (402). */
+  access?: "token" | "token-or-challenge";
   query?: z.ZodObject;
   body?: z.ZodObject;
   response: z.ZodType;
+  /** What a 201 holds, for an operation that makes something. */
+  created?: z.ZodType;
 };
 
-/** An operation anybody may call. */
-export type FreeOperation<Query, Answer> = Contract & {
-  serve(query: Query, request: Request, response: Response): Promise<Answer>;
+/** An operation anybody may call. What `serve` has answered itself is not answered again. */
+export type FreeOperation<Input, Answer> = Contract & {
+  serve(input: Input, request: Request, response: Response): Promise<Answer>;
 };
 
 /**
@@ -28,17 +34,17 @@ export type FreeOperation<Query, Answer> = Contract & {
  */
 export type PaidOperation<Body, Prepared, Answer> = Contract & {
   price: Msat;
-  prepare(body: Body, signal: AbortSignal): Promise<Prepared>;
-  answer(prepared: Prepared, admitted: Admitted, signal: AbortSignal): Promise<Answer>;
+  prepare(body: Body, caller: Caller): Promise<Prepared>;
+  answer(prepared: Prepared, admitted: Admitted, caller: Caller): Promise<Answer>;
 };
 
 const BODY_LIMIT = "64kb";
 const parseJson = express.json({ limit: BODY_LIMIT, strict: true, type: ["application/json", "application/*+json"] });
 
-export function mountFree<Query, Answer>(router: Router, operation: FreeOperation<Query, Answer>): void {
+export function mountFree<Input, Answer>(router: Router, operation: FreeOperation<Input, Answer>): void {
   const handler: RequestHandler = async (request, response) => {
-    const query = operation.query ? (check(operation.query, request.query) as Query) : (undefined as Query);
-    const data = await operation.serve(query, request, response);
+    const input = (await readInput(operation, request, response)) as Input;
+    const data = await operation.serve(input, request, response);
     if (!response.headersSent) response.json({ data });
   };
   mount(router, operation, handler);
@@ -50,28 +56,44 @@ export function mountPaid<Body, Prepared, Answer>(
   operation: PaidOperation<Body, Prepared, Answer>,
 ): void {
   const handler: RequestHandler = async (request, response) => {
-    const signal = abortWhenGone(response);
-    refuseForeignBody(request);
+    const caller = watchCaller(response);
+    // A caller that speaks gRPC is told what to pay first, as its interceptor expects, and that we speak JSON afterwards.
+    if (operation.body && !speaksGrpc(request)) refuseForeignBody(request);
     const holder = await gate.identify(request, response, operation);
     if (!holder) return;
-    const body = check(operation.body ?? z.object({}), await readJson(request, response)) as Body;
-    const prepared = await operation.prepare(body, signal);
-    const run = (admitted: Admitted) => operation.answer(prepared, admitted, signal);
-    await gate.charge(holder, request, response, operation, { run, signal });
+    if (speaksGrpc(request))
+      throw new OracleError("MEDIA_TYPE_UNSUPPORTED", "nothing is served as gRPC here: send JSON");
+    const body = operation.body
+      ? (check(operation.body, await readJson(request, response)) as Body)
+      : (undefined as Body);
+    // A request with a key may be a retry: its answer is looked for before anything can stand in its way.
+    const early = request.headersDistinct["idempotency-key"]
+      ? undefined
+      : { prepared: await operation.prepare(body, caller) };
+    const run = async (admitted: Admitted) => {
+      const { prepared } = early ?? { prepared: await operation.prepare(body, caller) };
+      return operation.answer(prepared, admitted, caller);
+    };
+    await gate.charge(holder, request, response, operation, { run, caller });
   };
   mount(router, operation, handler);
 }
 
+/** What a free operation is asked: its body, or else its query, checked. @throws VALIDATION_FAILED */
+export async function readInput(operation: Contract, request: Request, response: Response): Promise<unknown> {
+  if (operation.body) return check(operation.body, await readJson(request, response));
+  return operation.query ? check(operation.query, request.query) : undefined;
+}
+
 /** Mounts the handler, and answers every other method with what is allowed. */
-function mount(router: Router, operation: Contract, handler: RequestHandler): void {
-  const route = router.route(operation.path);
-  route.all((_request, response, next) => {
-    response.locals["operation"] = operation.operation;
-    next();
-  });
-  route[operation.method](handler);
-  route.all((request, response) => {
-    const allowed = operation.method === "get" ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+export function mount(router: Router, operation: Contract, handler: RequestHandler): void {
+  const { operation: name, method, path, price } = operation;
+  // To Express a HEAD is a GET: nobody should pay for an answer without its body.
+  const served = method === "post" ? ["POST"] : price === undefined ? ["GET", "HEAD"] : ["GET"];
+  const allowed = [...served, "OPTIONS"].join(", ");
+  router.all(path, (request, response, next) => {
+    response.locals["operation"] = name;
+    if (served.includes(request.method)) return handler(request, response, next);
     response.set("Allow", allowed);
     throw new OracleError("METHOD_NOT_ALLOWED", `${request.method} is not offered here; use ${allowed}`);
   });
@@ -106,13 +128,4 @@ function check(schema: z.ZodType, value: unknown): unknown {
   const issues = result.error.issues.slice(0, 20).map(({ path, message }) => ({ path: path.join("."), message }));
   const summary = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ");
   throw new OracleError("VALIDATION_FAILED", summary, { cause: issues });
-}
-
-/** Aborts when the caller hangs up before the answer, so that nobody works or pays for an answer that cannot arrive. */
-function abortWhenGone(response: Response): AbortSignal {
-  const controller = new AbortController();
-  response.once("close", () => {
-    if (!response.writableEnded) controller.abort(new OracleError("TIMED_OUT", "the caller hung up"));
-  });
-  return controller.signal;
 }

@@ -2,6 +2,7 @@
 import type { ErrorRequestHandler, Response } from "express";
 import { ERRORS, type ErrorCode, OracleError } from "../../core/errors.ts";
 import type { Events } from "../events.ts";
+import { sendGrpcProblem, speaksGrpc } from "./grpc-answer.ts";
 
 export type Problem = { status: number; code: string; title: string; detail: string } & Record<string, unknown>;
 
@@ -33,9 +34,11 @@ const INSIDE: Partial<Record<ErrorCode, string>> = {
 /** The media type of RFC 9457. */
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** Writes a problem. */
+/** Writes a problem, to a caller that speaks gRPC in its own form. The status is kept for those who count. */
 export function sendProblem(response: Response, problem: Problem): void {
-  response.status(problem.status).type(PROBLEM_TYPE).send(problemText(problem));
+  response.locals["status"] = problem.status;
+  if (speaksGrpc(response.req)) sendGrpcProblem(response, problem);
+  else response.status(problem.status).type(PROBLEM_TYPE).send(problemText(problem));
 }
 
 /** A problem as JSON text. `type` points at the page that explains the code. */

@@ -1,24 +1,30 @@
 /** Starts the api: joins the adapters to the verbs, listens, and drains when it is told to stop. */
 import { randomBytes } from "node:crypto";
-import http from "node:http";
+import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { Router } from "express";
 import { addInvoice } from "../../adapters/lnd/add-invoice.ts";
+import { cancelInvoice } from "../../adapters/lnd/cancel-invoice.ts";
 import { closeLnd, type LndClient } from "../../adapters/lnd/connect.ts";
 import { getInfo } from "../../adapters/lnd/get-info.ts";
-import { lookupInvoice } from "../../adapters/lnd/lookup-invoice.ts";
+import { lookupInvoice, lookupProof } from "../../adapters/lnd/lookup-invoice.ts";
+import { accountMoveTable } from "../../adapters/postgres/account-move.ts";
+import { type ChargeTable, chargeTable } from "../../adapters/postgres/charge.ts";
 import { type Database, openDatabase } from "../../adapters/postgres/connect.ts";
 import { graphTables } from "../../adapters/postgres/graph.ts";
 import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.ts";
-import { operatorUseTable } from "../../adapters/postgres/operator-use.ts";
+import { openInvoiceTable } from "../../adapters/postgres/open-invoice.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
-import { challengeLimit } from "../../adapters/postgres/rate-limit.ts";
+import { challengeLimit, prefixLimit } from "../../adapters/postgres/rate-limit.ts";
+import { receiptTable } from "../../adapters/postgres/receipt.ts";
 import { tokenTable } from "../../adapters/postgres/token.ts";
-import { fromHex } from "../../core/bytes.ts";
+import { fromHex, utf8 } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
 import { mintToken } from "../../core/l402/mint.ts";
+import { readMinted } from "../../core/l402/minted.ts";
 import { keyRingOf, newTokenId, TOKEN_RANDOM_BYTES } from "../../core/l402/root-key.ts";
-import { verifyToken } from "../../core/l402/verify.ts";
+import { authenticateToken } from "../../core/l402/verify.ts";
+import { decodeMacaroon } from "../../core/macaroon/decode.ts";
 import { msat, unixSeconds } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import type { Events } from "../events.ts";
@@ -27,24 +33,34 @@ import type { Running } from "../lifecycle.ts";
 import { openLnd } from "../lnd-endpoint.ts";
 import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
+import { type AccountOperationsPorts, accountContracts, mountAccountOperations } from "./account-operations.ts";
+import { sweepInvoices } from "./challenges.ts";
 import { watchHealth } from "./health.ts";
 import { answerHttpFaults } from "./http-faults.ts";
 import { type GatePorts, l402Gate } from "./l402-gate.ts";
 import { mountFree, mountPaid } from "./operation.ts";
+import { operatorPorts } from "./operator-gate.ts";
+import { followReceipts } from "./receipts.ts";
 import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
 import { resolveIntent } from "./routes/resolve-intent.ts";
-import { createServer } from "./server.ts";
+import { createApplication, createHttpServer } from "./server.ts";
+import { tokenReader } from "./token-reader.ts";
 import { watchVerdicts } from "./verdicts.ts";
 
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Beyond it a new connection is dropped at once, so that sockets cannot use up the file descriptors. */
 const MAX_CONNECTIONS = 5_000;
-/** A charge older than this belongs to a process that died: no call runs longer than its request may. */
-const ABANDONED_AFTER_SEC = 90;
-const SWEEP_MS = 15_000;
+/** A process that was not heard of for so long died: no call runs longer than its request may. */
+const SILENT_SEC = 90;
+const BEAT_MS = 15_000;
+/** How long the answer to a request with an Idempotency-Key can be had again. */
+const KEEP_ANSWERS_SEC = 86_400;
+/** How often an address range may ask in a minute whether a deposit was paid, and replace a token. */
+const LOOKUPS_PER_MINUTE = 60;
+const ROTATIONS_PER_MINUTE = 10;
 const DRAIN_MS = 10_000;
 
 export type Api = Running & { origin: string };
@@ -71,7 +87,9 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     signal,
   );
 
-  const gate = l402Gate(gatePorts(config, world.l402MacaroonSecret, database, lnd.invoice, events));
+  const charges = chargeTable(database);
+  const ports = gatePorts(config, world.l402MacaroonSecret, { database, charges }, lnd.invoice, events);
+  const gate = l402Gate(ports);
   const router = Router();
   const source = { read: health.read, verdictsReady: verdicts.ready };
   const intent = resolveIntent(
@@ -81,25 +99,26 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const free = [getHealth(source), getLiveness(), getReadiness(source), listNodes(graph), searchNodes(graph)];
   mountPaid(router, gate, intent);
   for (const operation of free) mountFree(router, operation as Parameters<typeof mountFree>[1]);
+  mountAccountOperations(router, ports, { priced: [intent], keptAnswersSec: KEEP_ANSWERS_SEC });
 
   let stopping = false;
   const routers = [metricsRouter(events, config.API_KEY), router, ...(world.demo ? [world.demo.router] : [])];
-  const app = createServer({ trustProxy: config.TRUST_PROXY, events, isStopping: () => stopping }, routers);
-  const server = http.createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
-    app,
-  );
+  const app = createApplication({ trustProxy: config.TRUST_PROXY, events, isStopping: () => stopping }, routers);
+  const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
+  const server = createHttpServer(app, timeouts);
   server.maxConnections = MAX_CONNECTIONS;
   answerHttpFaults(server);
   const origin = await listen(server, config.HOST, config.PORT);
   router.use(
-    documentsRouter([intent, ...free], {
+    documentsRouter([intent, ...free, ...accountContracts], {
       origin: config.PUBLIC_ORIGIN ?? origin,
       version: VERSION,
       nodePubkey: health.nodePubkey,
     }),
   );
-  const sweep = startSweep(database, events);
+  const beat = startBeat(database, charges, events);
+  const receipts = followReceipts({ database, lnd, events });
+  const invoices = sweepInvoices(database, events);
   events.log.info({ origin }, "api listens");
 
   return {
@@ -107,9 +126,12 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     origin,
     async stop() {
       stopping = true;
-      clearInterval(sweep);
+      clearInterval(beat);
       await drain(server);
+      await charges.end(now()).catch((error: unknown) => events.failed("end of the tills", error));
       await verdicts.close();
+      invoices.stop();
+      await receipts.stop();
       closeLnd(lnd.invoice);
       closeLnd(lnd.readonly);
       await database.end();
@@ -121,19 +143,22 @@ export async function startApi({ config, world, events, signal }: Start): Promis
 function gatePorts(
   config: Start["config"],
   secretHex: string | undefined,
-  database: Database,
+  { database, charges }: { database: Database; charges: ChargeTable },
   lnd: LndClient,
   events: Events,
-): GatePorts {
-  const keyRing = keyRingOf(serverHmac, [readKey(secretHex)]);
-  const tokens = tokenTable(database);
+): GatePorts & AccountOperationsPorts {
+  const keys = readKeys(secretHex, config.L402_MACAROON_SECRETS_ACCEPTED);
+  const keyRing = keyRingOf(serverHmac, keys.ring);
   const limit = challengeLimit(database, {
     perPrefix: config.CHALLENGES_PER_MINUTE,
     global: config.CHALLENGES_PER_MINUTE_GLOBAL,
   });
   return {
-    ...tokens,
-    verify: (credential, context) => verifyToken(serverHmac, keyRing, credential, context),
+    ...charges,
+    ...tokenTable(database),
+    ...accountMoveTable(database),
+    findReceipt: receiptTable(database).find,
+    readToken: tokenReader({ authenticate: (credential) => authenticateToken(serverHmac, keyRing, credential), now }),
     mint: (token) => mintToken(serverHmac, keyRing, token),
     newTokenId: () => newTokenId(keyRing, randomBytes(TOKEN_RANDOM_BYTES)),
     addInvoice: (invoice) => addInvoice(lnd, invoice),
@@ -142,31 +167,48 @@ function gatePorts(
       if (invoice?.state !== "settled") return invoice && { state: invoice.state };
       return { state: "settled", amountPaid: invoice.amountPaid, settledAt: invoice.settledAt ?? unixSeconds(0) };
     },
+    readMinted: (macaroon) => readMinted(serverHmac, keyRing, decodeMacaroon(macaroon)),
+    lookupProof: (paymentHash) => lookupProof(lnd, paymentHash),
+    takeLookup: prefixLimit(database, "lookup", LOOKUPS_PER_MINUTE).take,
+    takeRotation: prefixLimit(database, "rotation", ROTATIONS_PER_MINUTE).take,
     takeChallenge: limit.take,
-    recordOperatorUse: operatorUseTable(database).append,
-    operatorSecret: config.OPERATOR_BYPASS_SECRET,
+    operator: operatorPorts(database, config.OPERATOR_BYPASS_SECRET),
+    invoices: openInvoiceTable(database),
+    limits: {
+      expirySec: config.CHALLENGE_EXPIRY_SEC,
+      perPrefix: config.CHALLENGES_OUTSTANDING,
+      total: config.CHALLENGES_OUTSTANDING_GLOBAL,
+    },
+    clientDigest: (text) => serverHmac(keys.digest, utf8(text)),
+    cancelInvoice: (paymentHash) => cancelInvoice(lnd, paymentHash),
+    lsatLine: config.L402_LSAT_LINE,
     now,
     events,
   };
 }
 
-function readKey(hex: string | undefined): Uint8Array {
-  const key = hex === undefined ? undefined : fromHex(hex);
-  if (!key) throw new OracleError("CONFIG_INVALID", "L402_MACAROON_SECRET: 64 hex digits are needed");
-  return key;
+/** The signing key, those still or already accepted beside it, and a key for digests that no token is derived from. */
+function readKeys(currentHex: string | undefined, acceptedHex: string[]): { ring: Uint8Array[]; digest: Uint8Array } {
+  const [current, ...accepted] = [currentHex ?? "", ...acceptedHex].map(fromHex);
+  if (!current) throw new OracleError("CONFIG_INVALID", "L402_MACAROON_SECRET: 64 hex digits are needed");
+  const ring = [current, ...accepted.filter((key) => key !== undefined)];
+  return { ring, digest: serverHmac(current, utf8("satrank client digest")) };
 }
 
-/** Gives back what calls held whose process died. Every api process does this; a charge is given back once. */
-function startSweep(database: Database, events: Events): NodeJS.Timeout {
-  const tokens = tokenTable(database);
-  const sweep = async () => {
+/** Says that this process lives, and gives back what those held that do not. Every api process does this. */
+function startBeat(database: Database, charges: ChargeTable, events: Events): NodeJS.Timeout {
+  const moves = accountMoveTable(database);
+  const beat = async () => {
     const at = now();
-    const count = await tokens.refundAbandoned(unixSeconds(at - ABANDONED_AFTER_SEC), at);
+    await charges.beat(at);
+    const count = await charges.sweep(SILENT_SEC, at);
     if (count > 0) events.abandonedRefunded(count);
+    await charges.forgetAnswers(KEEP_ANSWERS_SEC, at);
+    await moves.followAll(at);
   };
-  const guarded = () => void sweep().catch((error: unknown) => events.failed("sweep of abandoned charges", error));
+  const guarded = () => void beat().catch((error: unknown) => events.failed("beat of the tills", error));
   guarded();
-  return setInterval(guarded, SWEEP_MS);
+  return setInterval(guarded, BEAT_MS);
 }
 
 /** @throws CONFIG_INVALID when the port is taken */

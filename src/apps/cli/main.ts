@@ -7,6 +7,8 @@ import { VERSION } from "../version.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { intentCommand } from "./commands/intent.ts";
 import { migrateCommand } from "./commands/migrate.ts";
+import { operatorTokenCommand } from "./commands/operator-token.ts";
+import { reconcileCommand } from "./commands/reconcile.ts";
 import { startCommands } from "./commands/start.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { createOutput, EXIT, Exit, type Output } from "./terminal.ts";
@@ -30,6 +32,8 @@ program.addHelpText(
 for (const command of [
   ...startCommands(),
   migrateCommand(output),
+  operatorTokenCommand(output),
+  reconcileCommand(output),
   intentCommand(output),
   verifyCommand(output),
   doctorCommand(output),

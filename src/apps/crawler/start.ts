@@ -7,6 +7,7 @@ import { openLnd } from "../lnd-endpoint.ts";
 import type { Start } from "../world.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
+import { reconcileJob } from "./jobs/reconcile.ts";
 import { refreshGraphJob } from "./jobs/refresh-graph.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { createPublisher } from "./publisher.ts";
@@ -29,8 +30,9 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   let publishNow = async () => {};
   const everySec = config.CRAWL_INTERVAL_LND_GRAPH_SEC;
   const refresh = refreshGraphJob({ database, lnd, everySec, events, signal }, () => publishNow());
+  const reconcile = reconcileJob({ database, lnd, everySec: config.RECONCILE_INTERVAL_SEC, events, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
-  const jobs = await startJobs(world.databaseUrl, [refresh, ...publishing], {
+  const jobs = await startJobs(world.databaseUrl, [refresh, reconcile, ...publishing], {
     onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
     onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
   });

@@ -11,13 +11,40 @@ export type Deposit = {
   at: UnixSeconds;
 };
 
-/** The price of one call, about to be held. `chargeId` is a fresh UUID. */
-export type Charge = { chargeId: string; tokenId: Uint8Array; operation: string; amount: Msat; at: UnixSeconds };
+/** What a narrowed token may take from its account, over all its calls. The id is public, and 32 bytes. */
+export type Budget = { readonly budgetId: Uint8Array; readonly limit: Msat };
 
-/**
- * Held, and what is left; or why not. `unknown` is an account that no credited payment has opened; `busy` one whose other
- * calls hold what this one needs, and may yet give it back.
- */
+/** A caller's promise that two requests are the same one: its key, and a digest (32 bytes) of what is asked under it. */
+export type RetryKey = { readonly key: string; readonly fingerprint: Uint8Array };
+
+/** The price of one call, about to be held. */
+export type Charge = {
+  tokenId: Uint8Array;
+  operation: string;
+  amount: Msat;
+  at: UnixSeconds;
+  /** Empty for a token that nobody narrowed. */
+  budgets: readonly Budget[];
+  retryKey?: RetryKey;
+};
+
+/** Why nothing is held. */
+export type Withheld =
+  /** No credited payment has opened this account. */
+  | "unknown"
+  | "revoked"
+  | "exhausted"
+  /** Other calls hold what this one needs, and may yet give it back. */
+  | "busy"
+  /** A narrower limit than the balance is reached. */
+  | "over-budget"
+  /** The same request is being answered. */
+  | "in-progress"
+  /** The key was used for another request. */
+  | "key-reused";
+
+/** Held, and what is left; answered before, under the same key; or why not. */
 export type Reservation =
-  | { held: true; left: Msat }
-  | { held: false; reason: "unknown" | "revoked" | "exhausted" | "busy" };
+  | { held: true; chargeId: bigint; left: Msat }
+  | { held: false; reason: "answered"; body: string; left: Msat }
+  | { held: false; reason: Withheld };

@@ -10,7 +10,11 @@ import { attenuate, type Hmac, mintMacaroon } from "../macaroon/chain.ts";
 import { decodeMacaroon } from "../macaroon/decode.ts";
 import { parseCredential } from "./authorization.ts";
 
-type Vectors = { valid: { name: string; form: string; text: string }[]; header: { hex: string; aperture: string } };
+type Vectors = {
+  valid: { name: string; form: string; text: string }[];
+  header: { hex: string; aperture: string };
+  credentials: { name: string; preimage?: string }[];
+};
 const vectors = JSON.parse(readFileSync(new URL("../macaroon/vectors.json", import.meta.url), "utf8")) as Vectors;
 const vector = (name: string, form = "binary") =>
   vectors.valid.find((each) => each.name === name && each.form === form)?.text as string;
@@ -75,6 +79,46 @@ describe("accepted in Authorization", () => {
     const want = decodeMacaroon(fromBase64(vector("p2")) as Uint8Array);
     expect(found).toEqual({ kind: "credential", macaroon: want, preimage: new Uint8Array(32).fill(0x22) });
   });
+});
+
+test("Fewsats' credential is read: url-safe, unpadded, with a preimage that pays for it", () => {
+  const fewsats = vectors.credentials.find(({ name }) => name === "66-byte identifier");
+  const text = vector("66-byte identifier");
+  const found = parse([`L402 ${text}:${fewsats?.preimage}`]);
+  expect(found).toMatchObject({ kind: "credential", preimage: fromHex(fewsats?.preimage ?? "") });
+});
+
+describe("JSON macaroons are accepted", () => {
+  const json = utf8(
+    JSON.stringify({
+      l: "lsat",
+      i64: toBase64(minted.identifier),
+      c: minted.caveats.map(({ id }) => ({ i: new TextDecoder().decode(id) })),
+      s64: toBase64(minted.signature),
+    }),
+  );
+
+  test("in Authorization", () => {
+    expect(parse([`L402 ${toBase64(json)}:${preimage}`])).toEqual(credential());
+  });
+
+  test("but not beside the same macaroon in binary: lines agree to the byte", () => {
+    const found = parse([`L402 ${toBase64(json)}:${preimage}`, `LSAT ${standard}:${preimage}`]);
+    expect(found).toEqual({ kind: "malformed", detail: expect.stringContaining("disagree") });
+  });
+});
+
+// After aperture's auth/authenticator_test.go.
+test.each([
+  { name: "no header", headers: [[], [], []], want: "none" },
+  { name: "an empty Authorization", headers: [[""], [], []], want: "none" },
+  { name: "an Authorization of foo", headers: [["foo"], [], []], want: "none" },
+  { name: "an empty Grpc-Metadata-Macaroon", headers: [[], [""], []], want: "none" },
+  { name: "a Grpc-Metadata-Macaroon of foo", headers: [[], ["foo"], []], want: "malformed" },
+  { name: "an empty Macaroon", headers: [[], [], [""]], want: "none" },
+  { name: "a Macaroon of foo", headers: [[], [], ["foo"]], want: "malformed" },
+])("aperture: $name is $want", ({ headers: [authorization = [], grpc = [], macaroon = []], want }) => {
+  expect(parse(authorization, grpc, macaroon).kind).toBe(want);
 });
 
 describe("accepted as a macaroon header", () => {

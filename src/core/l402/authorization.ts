@@ -29,6 +29,8 @@ export type CredentialHeaders = {
 
 const MAX_LINES = 4;
 const MAX_LINE_CHARACTERS = 16_384;
+const SCHEME = /^(?:l402|lsat)(?![^ \t])/i;
+const SCHEME_CHARACTERS = 4;
 const SHAPE = "expected L402 <base64 macaroon>:<64-hex preimage>";
 
 /** One spelling of a credential: the macaroon's bytes as sent, and the preimage beside or inside it. */
@@ -56,21 +58,22 @@ export function parseCredential(headers: CredentialHeaders): Presented {
 
 /** What follows each L402 or LSAT scheme of a line. A proxy may have joined several lines with commas. */
 function l402Bodies(line: string): string[] {
-  return line.split(/,\s*(?=[A-Za-z0-9-]+[ \t])/).flatMap((part) => {
-    const match = /^(?:l402|lsat)(?:[ \t]+(.*))?$/i.exec(part.trim());
-    return match ? [match[1] ?? ""] : [];
+  const parts = line.includes(",") ? line.split(/,\s*(?=[A-Za-z0-9-]+[ \t])/) : [line];
+  return parts.flatMap((part) => {
+    const text = part.trim();
+    return SCHEME.test(text) ? [text.slice(SCHEME_CHARACTERS).replace(/^[ \t]+/, "")] : [];
   });
 }
 
 /** `<base64>:<hex>`. The text says what is wrong. */
 function readPair(body: string): Spelling | string {
-  const match = /^([^:]*):([^:]*)$/.exec(body);
-  if (!match) return SHAPE;
-  const [, token = "", proof = ""] = match;
+  const colon = body.indexOf(":");
+  if (colon === -1 || body.includes(":", colon + 1)) return SHAPE;
+  const token = body.slice(0, colon);
   if (token.includes(",")) return "several macaroons in one credential are not supported: send the one that was sold";
   const bytes = fromBase64(token);
   if (!bytes) return `the macaroon is not base64: ${SHAPE}`;
-  const preimage = parsePreimage(proof);
+  const preimage = parsePreimage(body.slice(colon + 1));
   if (!preimage) return `the preimage is not 64 hex digits: ${SHAPE}`;
   const macaroon = readMacaroon(bytes);
   return typeof macaroon === "string" ? macaroon : { bytes, macaroon, preimage };

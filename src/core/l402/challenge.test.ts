@@ -188,6 +188,31 @@ describe("challenges of other servers are read", () => {
     expect(parseChallenge(lines)).toBeUndefined();
   });
 
+  // What RFC 9110 §5.6 and §11 allow beside our scheme, after the situations of aperture's mpp/testdata/vectors.json.
+  test.each([
+    { name: "two offers joined by a proxy", other: `${payment}, ${payment.replace('id="x"', 'id="z"')}` },
+    { name: "no space after the comma", other: `${payment},Payment id="z", request="e30"` },
+    { name: "empty elements of the list", other: `${payment} , , Payment id="z"` },
+    { name: "parameters that must not leak forward", other: 'Basic realm="m", Digest macaroon="no", invoice="no"' },
+    { name: "a scheme and a comma inside a value", other: 'Payment id="a,b", realm="L402 macaroon=no, invoice=no"' },
+    { name: "an escaped quote", other: 'Payment description="say \\"L402 macaroon=\\"", id="z"' },
+    { name: "an escaped backslash before the quote", other: 'Payment realm="a\\\\", id="z"' },
+    { name: "names in other cases", other: 'PAYMENT ID="a", ReQuEsT="e30"' },
+    { name: "bare values", other: "Payment id=a, realm=r, request=e30" },
+    { name: "an offer of ours that is not whole", other: 'L402 macaroon="no", Payment invoice="no"' },
+  ])("beside another scheme with $name", ({ other }) => {
+    const ours = formatChallenge(challenge)[0] as string;
+    expect(parseChallenge([other])).toBeUndefined();
+    for (const lines of [[other, ours], [ours, other], [`${other}, ${ours}`], [`${ours}, ${other}`]]) {
+      expect(parseChallenge(lines)).toEqual(challenge);
+    }
+  });
+
+  test("of a parameter that comes twice, the first counts", () => {
+    const repeated = `L402 macaroon="${macaroon}", invoice="${invoice}", invoice="lnbc1", macaroon="AgEE"`;
+    expect(parseChallenge([repeated])).toEqual(challenge);
+  });
+
   test("a hostile line is read in linear time", () => {
     const hostile = [
       'L402 a="'.repeat(2_000),

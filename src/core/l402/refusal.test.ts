@@ -8,6 +8,7 @@ test("every refusal has its answer", () => {
     ["missing", 402, "PAYMENT_REQUIRED"],
     ["expired", 402, "TOKEN_EXPIRED"],
     ["exhausted", 402, "BALANCE_EXHAUSTED"],
+    ["over-budget", 402, "BUDGET_EXHAUSTED"],
     ["revoked", 402, "TOKEN_REVOKED"],
     ["unknown-key", 402, "TOKEN_KEY_RETIRED"],
     ["out-of-scope", 402, "TOKEN_OUT_OF_SCOPE"],
@@ -18,5 +19,13 @@ test("every refusal has its answer", () => {
 
 test("a 402 invites payment and a 401 does not", () => {
   const inviting = (Object.keys(REFUSALS) as Refusal[]).filter(invitesPayment);
-  expect(inviting).toEqual(["missing", "expired", "exhausted", "revoked", "unknown-key", "out-of-scope"]);
+  expect(inviting).toEqual([
+    "missing",
+    "expired",
+    "exhausted",
+    "over-budget",
+    "revoked",
+    "unknown-key",
+    "out-of-scope",
+  ]);
 });

@@ -10,11 +10,12 @@ import { attenuate, type Hmac } from "../macaroon/chain.ts";
 import { decodeMacaroon } from "../macaroon/decode.ts";
 import type { Macaroon } from "../macaroon/macaroon.ts";
 import { unixSeconds } from "../units.ts";
-import { carriedCaveats, type TokenRequest } from "./caveat.ts";
+import { carriedCaveats } from "./caveat.ts";
 import { decodeIdentifier, encodeIdentifier } from "./identifier.ts";
 import { mintToken } from "./mint.ts";
 import { deriveRootKey, findMasterKey, keyRingOf, newTokenId } from "./root-key.ts";
-import { verifyToken } from "./verify.ts";
+import { checkCaveats, type TokenRequest } from "./terms.ts";
+import { authenticateToken } from "./verify.ts";
 
 const hmac: Hmac = (key, message) => nobleHmac(sha256, key, message);
 const bytes = (fill: number, length = 32) => new Uint8Array(length).fill(fill);
@@ -30,15 +31,23 @@ const mint = (caveats: readonly string[]) =>
   decodeMacaroon(mintToken(hmac, ring, { paymentHash, tokenId, caveats: ["services=satrank:0", ...caveats] }));
 const narrow = (macaroon: Macaroon, ...caveats: string[]) =>
   caveats.reduce((narrowed, caveat) => attenuate(hmac, narrowed, caveat), macaroon);
+const authenticate = (macaroon: Macaroon, keyRing = ring, proof = preimage) =>
+  authenticateToken(hmac, keyRing, { macaroon, preimage: proof });
 const verdictOf = (macaroon: Macaroon, change: Partial<TokenRequest> = {}) => {
-  const result = verifyToken(hmac, ring, { macaroon, preimage }, { ...request, ...change });
+  const found = authenticate(macaroon);
+  const result = found.ok ? checkCaveats(found.token, { ...request, ...change }) : found;
   return result.ok ? "ok" : result.reason;
 };
 
 describe("a token", () => {
   test("opens the account it was minted for", () => {
-    const result = verifyToken(hmac, ring, { macaroon: mint([]), preimage }, request);
-    expect(result).toEqual({ ok: true, tokenId, paymentHash });
+    const macaroon = mint([]);
+    const { caveats } = macaroon;
+    expect(authenticate(macaroon)).toEqual({
+      ok: true,
+      token: { tokenId, paymentHash, tier: 0, budgets: [], terms: expect.anything(), caveats },
+    });
+    expect(verdictOf(macaroon)).toBe("ok");
   });
 
   test("is a 66-byte identifier at location lsat", () => {
@@ -48,8 +57,7 @@ describe("a token", () => {
   });
 
   test("of another preimage is forged", () => {
-    const result = verifyToken(hmac, ring, { macaroon: mint([]), preimage: bytes(0x23) }, request);
-    expect(result).toEqual({ ok: false, reason: "forged" });
+    expect(authenticate(mint([]), ring, bytes(0x23))).toEqual({ ok: false, reason: "forged" });
   });
 
   test("of another account is forged, though the key is ours", () => {
@@ -76,15 +84,14 @@ describe("a token", () => {
 describe("a rotated key", () => {
   const rotated = keyRingOf(hmac, [bytes(0xb2), bytes(0xa1)]);
   const retired = keyRingOf(hmac, [bytes(0xb2)]);
-  const credential = { macaroon: mint([]), preimage };
 
   test("still verifies while it is in the ring, and signs no new account", () => {
-    expect(verifyToken(hmac, rotated, credential, request).ok).toBe(true);
+    expect(authenticate(mint([]), rotated).ok).toBe(true);
     expect(newTokenId(rotated, bytes(0, 31))[0]).toBe(retired.currentKeyId);
   });
 
   test("is unknown, not forged, once it left the ring", () => {
-    expect(verifyToken(hmac, retired, credential, request)).toEqual({ ok: false, reason: "unknown-key" });
+    expect(authenticate(mint([]), retired)).toEqual({ ok: false, reason: "unknown-key" });
     const minting = () => mintToken(hmac, retired, { paymentHash, tokenId, caveats: [] });
     expect(minting).toThrow(expect.objectContaining({ code: "INTERNAL" }));
   });
@@ -158,7 +165,20 @@ describe("caveats", () => {
     { name: "another route", caveats: ["satrank_route=/api"], want: "out-of-scope" },
     { name: "another method", caveats: ["satrank_method=GET"], want: "out-of-scope" },
     { name: "another address", caveats: ["satrank_ip=10.0.0.8"], want: "out-of-scope" },
-    { name: "a condition of ours that is not known", caveats: ["satrank_max_sats=5"], want: "out-of-scope" },
+    { name: "a condition of ours that is not known", caveats: ["satrank_max_msat=5"], want: "out-of-scope" },
+    { name: "a cap on spending", caveats: ["satrank_max_sats=5"], want: "ok" },
+    { name: "a cap, then the same and less", caveats: [5, 5, 0].map((n) => `satrank_max_sats=${n}`), want: "ok" },
+    { name: "a cap, then a greater one", caveats: ["satrank_max_sats=5", "satrank_max_sats=6"], want: "out-of-scope" },
+    { name: "a cap of every satoshi", caveats: ["satrank_max_sats=2100000000000000"], want: "ok" },
+    { name: "a cap above every satoshi", caveats: ["satrank_max_sats=2100000000000001"], want: "out-of-scope" },
+    { name: "four caps", caveats: Array(4).fill("satrank_max_sats=1"), want: "ok" },
+    { name: "five caps", caveats: Array(5).fill("satrank_max_sats=1"), want: "out-of-scope" },
+    ...["", "-1", "+1", "01", "00", "1.0", "1e3", " 1", "1 ", "0x1", "1_0", "\u0661"].map((value) => ({
+      name: `a cap of ${JSON.stringify(value)}`,
+      caveats: [`satrank_max_sats=${value}`],
+      want: "out-of-scope",
+    })),
+    { name: "our service twice", caveats: ["services=satrank:0,satrank:0"], want: "out-of-scope" },
     { name: "a slip of space", caveats: ["satrank_valid_until = 1"], want: "out-of-scope" },
     { name: "a slip of case", caveats: ["Satrank_Valid_Until=1"], want: "out-of-scope" },
     { name: "a known condition without a value", caveats: ["satrank_route"], want: "out-of-scope" },
@@ -186,6 +206,25 @@ describe("caveats", () => {
     { name: "for another", caveats: ["services=other:0"], want: "out-of-scope" },
     { name: "narrowed to another", caveats: ["services=other:2,satrank:0", "services=other:2"], want: "out-of-scope" },
     { name: "of a tier above 255", caveats: ["services=satrank:256"], want: "out-of-scope" },
+    { name: "of the highest tier", caveats: ["services=satrank:4"], want: "ok" },
+    { name: "of a tier there is not", caveats: ["services=satrank:5"], want: "out-of-scope" },
+    {
+      name: "of a tier that a later caveat lowers",
+      caveats: ["services=satrank:4", "services=satrank:0"],
+      want: "out-of-scope",
+    },
+    {
+      name: "for another service at another tier",
+      caveats: ["services=satrank:1,b:9", "services=satrank:1"],
+      want: "ok",
+    },
+    { name: "of two tiers at once", caveats: ["services=satrank:0,satrank:4"], want: "out-of-scope" },
+    { name: "for every service, narrowed to ours", caveats: ["other=1", "services=satrank:0"], want: "ok" },
+    {
+      name: "for every service, with a tier its holder wrote",
+      caveats: ["other=1", "services=satrank:4"],
+      want: "out-of-scope",
+    },
   ])("a token minted $name: $want", ({ caveats, want }) => {
     expect(verdictOf(decodeMacaroon(mintToken(hmac, ring, { paymentHash, tokenId, caveats })))).toBe(want);
   });

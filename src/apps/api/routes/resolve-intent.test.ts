@@ -5,23 +5,23 @@ import { msat, unixSeconds } from "../../../core/units.ts";
 import { type IntentPorts, resolveIntent } from "./resolve-intent.ts";
 
 const question = { target: `02${"ab".repeat(32)}`, caller: `03${"cd".repeat(32)}` };
-const signal = new AbortController().signal;
+const caller = { signal: new AbortController().signal, throwIfGone() {} };
 
 test("preparing looks both nodes up while decisions are taken", async () => {
   const { operation, lookups } = intent(() => undefined);
-  expect(await operation.prepare(question, signal)).toMatchObject({ amount: 100_000_000n });
+  expect(await operation.prepare(question, caller)).toMatchObject({ amount: 100_000_000n });
   expect(lookups()).toBe(2);
 });
 
 test("preparing refuses before a lookup when too many decisions wait", async () => {
   const { operation, lookups } = intent(() => "OVERLOADED");
-  await expect(operation.prepare(question, signal)).rejects.toMatchObject({ code: "OVERLOADED" });
+  await expect(operation.prepare(question, caller)).rejects.toMatchObject({ code: "OVERLOADED" });
   expect(lookups()).toBe(0);
 });
 
 test("preparing refuses when the queue filled up during the lookup", async () => {
   const { operation, lookups } = intent((found) => (found > 0 ? "OVERLOADED" : undefined));
-  await expect(operation.prepare(question, signal)).rejects.toMatchObject({ code: "OVERLOADED" });
+  await expect(operation.prepare(question, caller)).rejects.toMatchObject({ code: "OVERLOADED" });
   expect(lookups()).toBe(2);
 });
 

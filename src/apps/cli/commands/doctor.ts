@@ -1,6 +1,7 @@
 /** `satrank doctor`: checks this machine and its settings, one line each, and says how to mend what fails. */
 import fs from "node:fs";
 import { Command } from "commander";
+import { checkInvoicePermissions } from "../../../adapters/lnd/check-invoice-permissions.ts";
 import { closeLnd } from "../../../adapters/lnd/connect.ts";
 import { getInfo } from "../../../adapters/lnd/get-info.ts";
 import { openDatabase } from "../../../adapters/postgres/connect.ts";
@@ -135,6 +136,9 @@ async function checkLnd(config: Config): Promise<Finding[]> {
         () => getInfo(client),
         (info) => `${info.alias} ${info.nodePubkey}, block ${info.blockHeight}, ${info.channelCount} channels`,
       );
+    } else {
+      const granted = () => "invoices:read and invoices:write";
+      await attempt(findings, "lnd invoice permissions", () => checkInvoicePermissions(client), granted);
     }
     closeLnd(client);
   }

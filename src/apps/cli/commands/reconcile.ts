@@ -1,0 +1,56 @@
+/** `satrank reconcile`: compares LND's invoices with our receipts, and the books with themselves. */
+import { Command } from "commander";
+import { closeLnd } from "../../../adapters/lnd/connect.ts";
+import { openDatabase } from "../../../adapters/postgres/connect.ts";
+import type { Books } from "../../../adapters/postgres/reconciliation.ts";
+import { OracleError } from "../../../core/errors.ts";
+import type { Reconciliation } from "../../../oracle/ledger/reconcile.ts";
+import { readConfig } from "../../config.ts";
+import { openLnd } from "../../lnd-endpoint.ts";
+import { reconcileNow } from "../../reconciliation.ts";
+import { EXIT, Exit, type Output } from "../terminal.ts";
+
+export function reconcileCommand(output: Output): Command {
+  return new Command("reconcile")
+    .description("book what LND was paid and we missed, and check that the books hold; exits with 1 when they do not")
+    .action(async () => {
+      const { DATABASE_URL: url, lnd: endpoint } = readConfig();
+      if (url === undefined)
+        throw new OracleError(
+          "CONFIG_INVALID",
+          "DATABASE_URL is not set; the embedded world reconciles itself every few minutes",
+        );
+      const database = openDatabase({ url, maxConnections: 2, onError: () => undefined });
+      const lnd = endpoint && openLnd(endpoint, "readonly");
+      try {
+        const onStage = (stage: string) => output.progress(`reading ${stage} ...`);
+        const found = await reconcileNow({ database, lnd, signal: new AbortController().signal, onStage });
+        output.progress("");
+        output.result(found, describe(found, output));
+        if (!found.ok) throw new Exit(EXIT.failed);
+      } finally {
+        if (lnd) closeLnd(lnd);
+        await database.end();
+      }
+    });
+}
+
+function describe({ ok, books, node, findings }: Reconciliation<Books>, output: Output): string[] {
+  const amount = (name: string, msat: bigint) => `${name.padEnd(10)} ${String(msat).padStart(20)} msat`;
+  const compared = node
+    ? `LND ${node.nodePubkey}: ${node.listed} invoices read, ${node.paid} of ours paid, ${node.healed} were not booked and are now`
+    : "LND_* is not set: only the books were checked";
+  return [
+    compared,
+    amount("lightning", books.lightningMsat),
+    amount("unclaimed", books.unclaimedMsat),
+    amount("tokens", books.tokensMsat),
+    amount("revenue", books.revenueMsat),
+    ...findings.map((finding) => output.paint("red", finding)),
+    ...books.accountDifferences.map(
+      ({ accountId, balanceMsat, expectedMsat }) =>
+        `  account ${accountId} holds ${balanceMsat} msat, and should hold ${expectedMsat}`,
+    ),
+    ok ? output.paint("green", "the books hold") : output.paint("red", "the books do not hold"),
+  ];
+}
