@@ -51,6 +51,14 @@ format: install ## rewrite sources in the house format
 bench: build ## measure, as ratios in one run against named baselines; GRAPH=<file> uses a real graph
 	@npx --no-install tsx src/testing/bench/main.ts $(BENCH)
 
+.PHONY: fuzz
+fuzz: install ## feed the door made-up credentials; FUZZ="<count> [seed]"
+	@npx --no-install tsx src/testing/fuzz/main.ts $(or $(FUZZ),1000000)
+
+.PHONY: attack
+attack: install ## paid traffic on two apis that are killed all the time, and the books after it; ATTACK="<operations> [seed]"
+	@npx --no-install tsx src/testing/attack/main.ts $(or $(ATTACK),20000)
+
 .PHONY: coverage
 coverage: install ## run every test and show what they reach
 	@npx --no-install vitest run --coverage

@@ -5,7 +5,8 @@
 import type { Charge, Reservation } from "../../core/l402/account.ts";
 import { msat, type UnixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
-import { chargeIdOf, OPEN_CHARGES, openTill, type Standing, type Till, tillOf } from "./till.ts";
+import { chargeIdOf, OPEN_CHARGES, tillOf } from "./take.ts";
+import { openTill, type Standing, type Till } from "./till.ts";
 
 /** Two commits under way keep a disk busy while the next batch gathers; an account always uses the same till. */
 const TILLS = 2;

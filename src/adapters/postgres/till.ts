@@ -9,12 +9,11 @@
 import { toHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { Charge, Reservation } from "../../core/l402/account.ts";
-import { msat, type UnixSeconds } from "../../core/units.ts";
-import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
+import { msat } from "../../core/units.ts";
+import { type Database, translated } from "./connect.ts";
 import { openNumbers } from "./open-numbers.ts";
+import { chargeIdOf, NUMBERS, type Steps, type Taken, take, takeCarefully, tillOf } from "./take.ts";
 
-/** Numbers of one till; a charge's id is its till's times this, plus its number. */
-export const NUMBERS = 2 ** 40;
 /** Most charges in one statement. */
 const BATCH = 256;
 /** Most calls waiting; beyond it callers are refused at once instead of waiting ever longer. */
@@ -24,52 +23,8 @@ const ATTEMPTS = 5;
 const RETRY_MS = 200;
 const MAX_RETRY_MS = 5_000;
 
-/**
- * Beats, closes and takes, all or nothing; no row at all when the till was ended, or when a later batch came first: one whose
- * outcome was in doubt can do nothing any more once another is committed. An account is charged for all of its
- * calls in the batch or for none. Rows are taken in the order of their ids, which keeps processes from waiting for each
- * other in circles.
- */
-const TAKE = `
-  WITH alive AS (
-    UPDATE till SET stated_below = $2, still_open = $3::bigint[], batch = $4, beat_at = extract(epoch FROM now())::bigint
-    WHERE till_id = $1 AND ended_at IS NULL AND batch < $4 RETURNING till_id
-  ), taken AS (
-    UPDATE token SET balance_msat = balance_msat - asked.total_msat
-    FROM (
-      SELECT * FROM unnest($5::bytea[], $6::bigint[]) WITH ORDINALITY AS each(token_id, total_msat, slot) ORDER BY token_id
-    ) asked, alive
-    WHERE token.token_id = asked.token_id AND revoked_at IS NULL AND balance_msat >= asked.total_msat
-    RETURNING slot, account_id, balance_msat
-  ), charged AS (
-    INSERT INTO charge (charge_id, account_id, operation, amount_msat, reserved_at)
-    SELECT charge_id, account_id, operation, amount_msat, $11
-    FROM unnest($7::bigint[], $8::bigint[], $9::text[], $10::bigint[]) AS call(charge_id, slot, operation, amount_msat)
-      JOIN taken USING (slot)
-    RETURNING amount_msat
-  ), posted AS (
-    INSERT INTO journal (kind, debit_account, credit_account, amount_msat, items, made_at)
-    SELECT 'charge', 'token', 'revenue', sum(amount_msat), count(*), $11 FROM charged HAVING count(*) > 0
-  )
-  SELECT slot, balance_msat FROM alive LEFT JOIN taken ON true`;
-
-type Taken = { slot: bigint | null; balance_msat: bigint };
-
-/** The charges of the account in the row `token` that running calls hold, as a sub-select. */
-export const OPEN_CHARGES = `(
-  SELECT held.amount_msat FROM till CROSS JOIN LATERAL (
-    SELECT charge_id, account_id, amount_msat FROM charge
-    WHERE charge_id >= till_id * ${NUMBERS} + stated_below AND charge_id < (till_id + 1) * ${NUMBERS}
-    UNION ALL
-    SELECT charge_id, account_id, amount_msat FROM unnest(still_open) AS number JOIN charge ON charge_id = till_id * ${NUMBERS} + number
-  ) held
-  WHERE ended_at IS NULL AND held.account_id = token.account_id
-    AND NOT EXISTS (SELECT 1 FROM refund WHERE refund.charge_id = held.charge_id))`;
-
 /** Calls on one account. */
-type Group = { tokenId: Uint8Array; total: bigint; chargeIds: bigint[]; asks: Ask[] };
-/** What the till's row is to say. */
-type Statement = { tillId: bigint; below: number; open: readonly number[]; batch: number };
+type Group = { tokenIdHex: string; total: bigint; chargeIds: bigint[]; asks: Ask[] };
 type Ask = { charge: Charge; attempt: number; resolve(result: Reservation): void; reject(error: unknown): void };
 /** Closing one number. What is `certain` is said with whichever commit comes through; the rest is given up in the end. */
 type Close = {
@@ -79,15 +34,6 @@ type Close = {
   attempt: number;
   resolve(closed: boolean): void;
   reject(error: unknown): void;
-};
-
-/** What one commit did. `instead` is the answer to a call that was stopped before its price was taken. */
-type Committed = { rows: Taken[]; instead?: Reservation };
-
-/** Steps around taking one price, in its transaction. What `before` returns is the answer, and nothing is taken. */
-export type Steps = {
-  before(client: Queryable, charge: Charge, chargeId: bigint): Promise<Reservation | undefined>;
-  after(client: Queryable, charge: Charge, chargeId: bigint): Promise<void>;
 };
 
 export type TillHooks = {
@@ -103,16 +49,6 @@ export type TillHooks = {
 export type Standing = "unknown" | "revoked" | { balance: bigint; withinReach: bigint };
 
 export type Till = ReturnType<typeof openTill>;
-
-/** The till that holds a charge. */
-export function tillOf(chargeId: bigint): bigint {
-  return chargeId / BigInt(NUMBERS);
-}
-
-/** The id of a till's charge. */
-export function chargeIdOf(tillId: bigint, number: bigint): bigint {
-  return tillId * BigInt(NUMBERS) + number;
-}
 
 export function openTill(database: Database, hooks: TillHooks) {
   const asks: Ask[] = [];
@@ -281,9 +217,12 @@ async function openRow(database: Database): Promise<bigint> {
 function gather(taking: Ask[], firstId: bigint): Group[] {
   const groups = new Map<string, Group>();
   for (const [index, ask] of taking.entries()) {
-    const key = toHex(ask.charge.tokenId);
-    const group = groups.get(key) ?? { tokenId: ask.charge.tokenId, total: 0n, chargeIds: [], asks: [] };
-    groups.set(key, group);
+    const tokenIdHex = toHex(ask.charge.tokenId);
+    let group = groups.get(tokenIdHex);
+    if (!group) {
+      group = { tokenIdHex, total: 0n, chargeIds: [], asks: [] };
+      groups.set(tokenIdHex, group);
+    }
     group.total += ask.charge.amount;
     group.chargeIds.push(firstId + BigInt(index));
     group.asks.push(ask);
@@ -298,54 +237,6 @@ function grant(group: Group, balance: bigint): void {
     left -= charge.amount;
     resolve({ held: true, chargeId: group.chargeIds[index]!, left: msat(left) });
   }
-}
-
-async function take(client: Queryable, { tillId, below, open, batch }: Statement, groups: Group[]): Promise<Taken[]> {
-  const calls = groups.flatMap(({ asks, chargeIds }, index) =>
-    asks.map(({ charge }, each) => ({ charge, chargeId: chargeIds[each], slot: index + 1 })),
-  );
-  const at: UnixSeconds | 0 = calls[0]?.charge.at ?? 0;
-  const values = [
-    tillId,
-    below,
-    open,
-    batch,
-    groups.map(({ tokenId }) => Buffer.from(tokenId)),
-    groups.map(({ total }) => total),
-    calls.map(({ chargeId }) => chargeId),
-    calls.map(({ slot }) => slot),
-    calls.map(({ charge }) => charge.operation),
-    calls.map(({ charge }) => charge.amount),
-    at,
-  ];
-  const { rows } = await translated(client.query<Taken>({ name: "till-take", text: TAKE, values }));
-  return rows;
-}
-
-/**
- * The same for one price, between the steps of its transaction. What refuses it is undone to the point where the till
- * has beaten and closed. The till's row is locked first, as everywhere.
- */
-function takeCarefully(
-  database: Database,
-  steps: Steps,
-  stated: Statement,
-  group: Group | undefined,
-): Promise<Committed> {
-  return inTransaction(database, async (client) => {
-    const alive = await take(client, stated, []);
-    const [charge, chargeId] = [group?.asks[0]?.charge, group?.chargeIds[0]];
-    if (alive.length === 0 || !group || !charge || chargeId === undefined) return { rows: alive };
-    await client.query("SAVEPOINT untaken");
-    const instead = await steps.before(client, charge, chargeId);
-    const rows = instead ? alive : await take(client, { ...stated, batch: stated.batch + 1 }, [group]);
-    if (rows.some(({ slot }) => slot !== null)) {
-      await steps.after(client, charge, chargeId);
-      return { rows };
-    }
-    await client.query("ROLLBACK TO SAVEPOINT untaken");
-    return instead ? { rows, instead } : { rows };
-  });
 }
 
 /** Deadlock and serialization failures: the server says that nothing happened. */

@@ -6,7 +6,7 @@ import type { Deposit } from "../../core/l402/account.ts";
 import { type Msat, msat, type UnixSeconds, unixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, translated } from "./connect.ts";
 import { insertReceipt } from "./receipt.ts";
-import { OPEN_CHARGES } from "./till.ts";
+import { OPEN_CHARGES } from "./take.ts";
 
 /** An account as its holder sees it. `held` is what running calls hold; it is no longer in the balance. */
 export type Account = {

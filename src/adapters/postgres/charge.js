@@ -1,0 +1,207 @@
+import { msat } from "../../core/units.js";
+import { inTransaction, translated } from "./connect.js";
+import { chargeIdOf, OPEN_CHARGES, openTill, tillOf } from "./till.js";
+
+/** Two commits under way keep a disk busy while the next batch gathers; an account always uses the same till. */
+const TILLS = 2;
+/** Calls with a budget or a retry key are held one by one, in a transaction of their own. */
+const CAREFUL_TILLS = 2;
+export function chargeTable(database) {
+  /** Charges to be given back as soon as the database takes it; some may turn out never to have been made. */
+  const owed = new Set();
+  const hooks = {
+    standing: (charge) => readStanding(database, charge),
+    onDoubt: (chargeIds) => {
+      for (const chargeId of chargeIds) owed.add(chargeId);
+    },
+  };
+  const careful = { before: claim, after: noteBudgets };
+  const plainTills = Array.from({ length: TILLS }, () => openTill(database, hooks));
+  const carefulTills = Array.from({ length: CAREFUL_TILLS }, () => openTill(database, { ...hooks, steps: careful }));
+  const tills = [...plainTills, ...carefulTills];
+  const tillFor = ({ tokenId, budgets, retryKey }) => {
+    const choice = budgets.length > 0 || retryKey ? carefulTills : plainTills;
+    return choice[tokenId.at(-1) % choice.length];
+  };
+  const tillWith = (chargeId) => tills.find((till) => till.id() === tillOf(chargeId));
+  const forget = (chargeId) => tillWith(chargeId)?.forget(chargeId);
+  return {
+    /** Holds the price of one call. */
+    reserve: (charge) => tillFor(charge).take(charge),
+    /** Earns what is held. False when it was given back, and then the answer must not be sent. */
+    settle: async (chargeId) => (await tillWith(chargeId)?.close(chargeId)) ?? false,
+    /**
+     * Keeps the answer of a call with a retry key, which earns what is held: from here on it can be had again. False when
+     * the charge was given back.
+     */
+    async keepAnswer(chargeId, body) {
+      const text = "UPDATE kept_answer SET body = $2 WHERE charge_id = $1 AND body IS NULL";
+      const kept = await translated(database.query({ name: "answer-keep", text, values: [chargeId, body] }));
+      if (kept.rowCount === 1) forget(chargeId);
+      return kept.rowCount === 1;
+    },
+    /** Gives back what is held, now or as soon as the database takes it. Idempotent; true when it was this call that did. */
+    async refund(chargeId, at) {
+      owed.add(chargeId);
+      const count = await inTransaction(database, (client) => giveBack(client, [chargeId], at));
+      owed.delete(chargeId);
+      forget(chargeId);
+      return count === 1;
+    },
+    /** Says that this process lives, and gives back what it could not give back before. */
+    async beat(at) {
+      const due = [...owed];
+      // Only after a later commit is it certain that one in doubt will not take effect after all.
+      await Promise.all(tills.map((till) => till.beat()));
+      if (due.length === 0) return;
+      await inTransaction(database, (client) => giveBack(client, due, at));
+      for (const chargeId of due) {
+        owed.delete(chargeId);
+        forget(chargeId);
+      }
+    },
+    /** Ends the tills that were not heard of for `silentSec`, and gives back what they left open. @returns how many charges */
+    async sweep(silentSec, at) {
+      let count = 0;
+      for (;;) {
+        const found = await inTransaction(database, async (client) => {
+          const { rows } = await client.query(
+            `SELECT till_id FROM till WHERE ended_at IS NULL AND beat_at < extract(epoch FROM now()) - $1
+             ORDER BY till_id LIMIT 1 FOR UPDATE SKIP LOCKED`,
+            [silentSec],
+          );
+          return rows[0] && endTill(client, rows[0].till_id, at);
+        });
+        if (found === undefined) return count;
+        count += found;
+      }
+    },
+    /** Forgets answers kept longer than `keepSec`. @returns how many */
+    async forgetAnswers(keepSec, at) {
+      const text = `DELETE FROM kept_answer WHERE (account_id, key) IN (
+        SELECT account_id, key FROM kept_answer WHERE kept_at < $1 AND body IS NOT NULL LIMIT 10000)`;
+      const { rowCount } = await translated(database.query({ name: "answer-forget", text, values: [at - keepSec] }));
+      return rowCount ?? 0;
+    },
+    /** Ends this process's tills; what they still hold is given back. */
+    async end(at) {
+      for (const tillId of tills.map((till) => till.id())) {
+        if (tillId !== undefined) await inTransaction(database, (client) => endTill(client, tillId, at));
+      }
+    },
+  };
+}
+/** Ends a till, after which it can neither take nor close, and gives back what it left open. @returns how many charges */
+async function endTill(client, tillId, at) {
+  const ended = await client.query(
+    "UPDATE till SET ended_at = $2 WHERE till_id = $1 AND ended_at IS NULL RETURNING stated_below, still_open",
+    [tillId, at],
+  );
+  const [row] = ended.rows;
+  if (!row) return 0;
+  const { rows } = await client.query(
+    `SELECT charge_id FROM charge WHERE charge_id >= $1 AND charge_id < $2
+     UNION ALL SELECT charge_id FROM charge WHERE charge_id = ANY ($3::bigint[])`,
+    [
+      chargeIdOf(tillId, row.stated_below),
+      chargeIdOf(tillId + 1n, 0n),
+      row.still_open.map((number) => chargeIdOf(tillId, BigInt(number))),
+    ],
+  );
+  return giveBack(
+    client,
+    rows.map(({ charge_id }) => charge_id),
+    at,
+  );
+}
+/**
+ * Gives charges back that exist and were not given back, within a transaction. One whose answer is kept stays earned: its
+ * caller can have it. @returns how many
+ */
+async function giveBack(client, chargeIds, at) {
+  if (chargeIds.length === 0) return 0;
+  await client.query("DELETE FROM kept_answer WHERE charge_id = ANY ($1::bigint[]) AND body IS NULL", [chargeIds]);
+  const refunded = await client.query(
+    `INSERT INTO refund (charge_id, refunded_at)
+     SELECT charge_id, $2 FROM charge WHERE charge_id = ANY ($1::bigint[])
+       AND NOT EXISTS (SELECT 1 FROM kept_answer WHERE kept_answer.charge_id = charge.charge_id)
+     ORDER BY charge_id ON CONFLICT DO NOTHING RETURNING charge_id`,
+    [chargeIds, at],
+  );
+  const ids = refunded.rows.map(({ charge_id }) => charge_id);
+  if (ids.length === 0) return 0;
+  await client.query(
+    `UPDATE budget SET spent_msat = spent_msat - returned.amount_msat FROM (
+       SELECT budget_id, sum(amount_msat)::bigint AS amount_msat FROM budget_charge JOIN charge USING (charge_id)
+       WHERE charge_id = ANY ($1::bigint[]) GROUP BY budget_id ORDER BY budget_id) returned
+     WHERE budget.budget_id = returned.budget_id`,
+    [ids],
+  );
+  await client.query(
+    `WITH returned AS MATERIALIZED (
+       SELECT token_id, sum(amount_msat)::bigint AS amount_msat FROM charge JOIN token USING (account_id)
+       WHERE charge_id = ANY ($1::bigint[]) GROUP BY token_id ORDER BY token_id
+     ), posted AS (
+       INSERT INTO journal (kind, debit_account, credit_account, amount_msat, items, made_at)
+       SELECT 'refund', 'revenue', 'token', sum(amount_msat), $2, $3 FROM returned
+     )
+     UPDATE token SET balance_msat = balance_msat + returned.amount_msat FROM returned WHERE token.token_id = returned.token_id`,
+    [ids, ids.length, at],
+  );
+  return ids.length;
+}
+/** What stands against holding a price: with what running calls hold, the balance might cover it. */
+async function readStanding(database, { tokenId }) {
+  const text = `SELECT revoked_at, balance_msat,
+      balance_msat + (SELECT coalesce(sum(amount_msat), 0)::bigint FROM ${OPEN_CHARGES} open) AS within_reach_msat
+    FROM token WHERE token_id = $1`;
+  const { rows } = await translated(database.query({ name: "token-standing", text, values: [tokenId] }));
+  const [row] = rows;
+  if (!row) return "unknown";
+  if (row.revoked_at !== null) return "revoked";
+  return { balance: row.balance_msat, withinReach: row.within_reach_msat };
+}
+/** Before a price is taken: the retry key is claimed, and every budget covers it. */
+async function claim(client, charge, chargeId) {
+  const { tokenId, amount, budgets, retryKey, at } = charge;
+  const { rows } = await client.query("SELECT account_id FROM token WHERE token_id = $1", [tokenId]);
+  if (!rows[0]) return { held: false, reason: "unknown" };
+  const accountId = rows[0].account_id;
+  if (retryKey) {
+    const { key, fingerprint } = retryKey;
+    const claimed = await client.query(
+      `INSERT INTO kept_answer (account_id, key, fingerprint, charge_id, kept_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+      [accountId, key, fingerprint, chargeId, at],
+    );
+    if (claimed.rowCount === 0) return answeredBefore(client, accountId, retryKey);
+  }
+  for (const { budgetId, limit } of [...budgets].sort((a, b) => Buffer.compare(a.budgetId, b.budgetId))) {
+    if (amount > limit) return { held: false, reason: "over-budget" };
+    const taken = await client.query(
+      `INSERT INTO budget (budget_id, account_id, limit_msat, spent_msat) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (budget_id) DO UPDATE SET spent_msat = budget.spent_msat + excluded.spent_msat
+         WHERE budget.spent_msat + excluded.spent_msat <= budget.limit_msat`,
+      [budgetId, accountId, limit, amount],
+    );
+    if (taken.rowCount === 0) return { held: false, reason: "over-budget" };
+  }
+  return undefined;
+}
+async function answeredBefore(client, accountId, { key, fingerprint }) {
+  const { rows } = await client.query(
+    `SELECT fingerprint = $3 AS is_same, body, balance_msat FROM kept_answer JOIN token USING (account_id)
+     WHERE account_id = $1 AND key = $2`,
+    [accountId, key, fingerprint],
+  );
+  const [row] = rows;
+  if (row && !row.is_same) return { held: false, reason: "key-reused" };
+  // Without a row, the call that had the key failed a moment ago.
+  if (!row || row.body === null) return { held: false, reason: "in-progress" };
+  return { held: false, reason: "answered", body: row.body, left: msat(row.balance_msat) };
+}
+async function noteBudgets(client, { budgets }, chargeId) {
+  for (const { budgetId } of budgets) {
+    await client.query("INSERT INTO budget_charge (charge_id, budget_id) VALUES ($1, $2)", [chargeId, budgetId]);
+  }
+}
+//# sourceMappingURL=charge.js.map
