@@ -8,6 +8,11 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const seconds = (fallback: number, minimum: number) =>
   z.coerce.number().int().min(minimum).max(31_536_000).default(fallback);
 const origin = z.url({ protocol: /^https?$/ }).transform((text) => new URL(text).origin);
+/** What a directory of paid APIs asks to be published as a proof of ownership. */
+const verification = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,200}$/, "1 to 200 printable characters")
+  .optional();
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 /** 64 hex digits each, separated by commas. */
 const keys = z.string().transform((text) =>
@@ -56,6 +61,8 @@ const environment = z.object({
   API_KEY: z.string().optional(),
   NOSTR_PRIVATE_KEY: z.string().optional(),
   NOSTR_RELAYS: relayUrls.optional(),
+  INDEX402_VERIFICATION: verification,
+  L402_DIRECTORY_VERIFICATION: verification,
   INTENT_PRICE_MSAT: z.coerce.bigint().min(1n).max(100_000_000_000n).default(1_000n),
   CHALLENGE_EXPIRY_SEC: z.coerce.number().int().min(60).max(3_600).default(600),
   CHALLENGES_OUTSTANDING: z.coerce.number().int().min(1).max(100_000).default(30),

@@ -118,6 +118,6 @@ test("each refusal has its code, and none of them looks like an offer", async ()
 
 test("what is counted is the refusal, not the HTTP 200 around it", async () => {
   await call({ Authorization: `L402 AAAA:${"00".repeat(32)}` });
-  const metrics = await api.metrics();
-  expect(metrics).toMatch(/http_request_duration_seconds_count\{operation="toll",status="401"\}/);
+  const counted = /http_request_duration_seconds_count\{operation="toll",status="401"\}/;
+  await expect.poll(async () => counted.test(await api.metrics())).toBe(true);
 });

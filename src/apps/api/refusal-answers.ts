@@ -34,6 +34,8 @@ export type Refused = {
   amount: Msat;
   detail?: string | undefined;
   topUp?: TopUp | undefined;
+  /** Of a new account's token, when it is not the base tier's: its invoice is made for this caller alone. */
+  caveats?: readonly string[];
 };
 
 /** @throws RATE_LIMITED, LND_UNAVAILABLE when a challenge is due and cannot be had */
@@ -41,7 +43,7 @@ export async function answerRefusal(
   ports: RefusalPorts,
   request: Request,
   response: Response,
-  { reason, operation, amount, topUp, detail = REFUSAL_TEXT[reason] }: Refused,
+  { reason, operation, amount, topUp, caveats, detail = REFUSAL_TEXT[reason] }: Refused,
 ): Promise<void> {
   const status = REFUSALS[reason];
   const code = refusalCode(reason);
@@ -50,8 +52,15 @@ export async function answerRefusal(
     sendProblem(response, { status, code, title: title(code), detail });
     return;
   }
-  const wish = { amount, operation, client: askerOf(request), shareable: true, now: ports.now() };
-  const challenge = await obtainChallenge(ports, response, topUp ? { ...wish, topUp } : wish);
+  const challenge = await obtainChallenge(ports, response, {
+    amount,
+    operation,
+    client: askerOf(request),
+    shareable: caveats === undefined,
+    now: ports.now(),
+    ...(topUp && { topUp }),
+    ...(caveats && { caveats }),
+  });
   ports.events.challenged(operation, reason);
   const macaroon = toBase64(challenge.macaroon);
   const { invoice, paymentHash } = challenge;

@@ -114,6 +114,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
       origin: config.PUBLIC_ORIGIN ?? origin,
       version: VERSION,
       nodePubkey: health.nodePubkey,
+      verifications: { index402: config.INDEX402_VERIFICATION, l402Directory: config.L402_DIRECTORY_VERIFICATION },
     }),
   );
   const beat = startBeat(database, charges, events);

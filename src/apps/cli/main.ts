@@ -10,6 +10,7 @@ import { migrateCommand } from "./commands/migrate.ts";
 import { operatorTokenCommand } from "./commands/operator-token.ts";
 import { reconcileCommand } from "./commands/reconcile.ts";
 import { startCommands } from "./commands/start.ts";
+import { tokenCommand } from "./commands/token.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { createOutput, EXIT, Exit, type Output } from "./terminal.ts";
 
@@ -33,6 +34,7 @@ for (const command of [
   ...startCommands(),
   migrateCommand(output),
   operatorTokenCommand(output),
+  tokenCommand(output),
   reconcileCommand(output),
   intentCommand(output),
   verifyCommand(output),

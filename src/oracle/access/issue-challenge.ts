@@ -79,6 +79,8 @@ export type ChallengeRequest = {
   operation: string;
   client: Asker;
   topUp?: TopUp;
+  /** What the token of a new account is minted with, instead of the base tier. */
+  caveats?: readonly string[];
   /** False for an invoice that must be one caller's alone. A top-up is shared by account whatever this says. */
   shareable: boolean;
   now: UnixSeconds;
@@ -137,7 +139,8 @@ export async function issueChallenge(ports: ChallengePorts, request: ChallengeRe
   if ("limit" in found) return found;
 
   const { paymentHash, invoice, reused } = found;
-  const { tokenId, caveats } = wish.topUp ?? { tokenId: ports.newTokenId(), caveats: [OUR_SERVICE] };
+  const { caveats: engraved = [OUR_SERVICE] } = wish;
+  const { tokenId, caveats } = wish.topUp ?? { tokenId: ports.newTokenId(), caveats: engraved };
   const macaroon = ports.mint({ paymentHash, tokenId, caveats });
   return { offered: true, challenge: { macaroon, invoice, paymentHash, amount: wish.amount, reused } };
 }

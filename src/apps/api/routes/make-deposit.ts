@@ -86,9 +86,9 @@ async function sellAccount(deposit: Deposit): Promise<Answer> {
 
 /** A 402 for an account of its own, in the tier that the amount buys. */
 async function challenge({ ports, amountSat, request, response }: Deposit, reason: Refusal): Promise<undefined> {
-  const topUp = { tokenId: ports.newTokenId(), caveats: [servicesCaveat(tierOf(amountSat))] };
+  const caveats = [servicesCaveat(tierOf(amountSat))];
   const amount = msat(amountSat * 1_000n);
-  await answerRefusal(ports, request, response, { reason, operation: DEPOSIT, amount, topUp });
+  await answerRefusal(ports, request, response, { reason, operation: DEPOSIT, amount, caveats });
 }
 
 /** An offer beside the answer, not a 402: a client that pays by itself would pay again whenever it repeats the request. */
