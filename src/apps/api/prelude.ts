@@ -18,8 +18,10 @@ const SECURITY: HelmetOptions = {
   contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
   crossOriginResourcePolicy: { policy: "cross-origin" },
   strictTransportSecurity: false,
-  // These speak to pages and plug-ins.
+  // These speak to pages and plug-ins, or say again what the policy above says.
   crossOriginOpenerPolicy: false,
+  xFrameOptions: false,
+  referrerPolicy: false,
   originAgentCluster: false,
   xDnsPrefetchControl: false,
   xDownloadOptions: false,
@@ -33,12 +35,7 @@ const ONE_DAY_SEC = "86400";
 const MAX_IN_FLIGHT = 1_000;
 
 export function prelude({ events, isStopping }: { events: Events; isStopping: () => boolean }): RequestHandler {
-  const headers: [string, string][] = [
-    ...securityHeaders(),
-    ["Link", LINKS],
-    ["Access-Control-Allow-Origin", "*"],
-    ["Access-Control-Expose-Headers", EXPOSED],
-  ];
+  const headers: [string, string][] = [...securityHeaders(), ["Link", LINKS], ["Access-Control-Allow-Origin", "*"]];
   let inFlight = 0;
 
   return (request, response, next) => {
@@ -47,6 +44,8 @@ export function prelude({ events, isStopping }: { events: Events; isStopping: ()
     response.locals["requestId"] = requestId;
     response.setHeader("X-Request-Id", requestId);
     for (const [name, value] of headers) response.setHeader(name, value);
+    // Only a browser asks what it may read.
+    if (request.headers.origin !== undefined) response.setHeader("Access-Control-Expose-Headers", EXPOSED);
     inFlight += 1;
     response.once("close", () => {
       inFlight -= 1;

@@ -63,7 +63,13 @@ describe.runIf(hasCompose || required)(`docker-compose.yml${gap}`, () => {
 
   test("each process gets the credentials of its own job", () => {
     const shared = ["pgpass", "postgres_ca", "lnd_tls_cert", "lnd_readonly_macaroon"];
-    const own = ["lnd_invoice_macaroon", "l402_macaroon_secret", "operator_bypass_secret", "api_key"];
+    const own = [
+      "lnd_invoice_macaroon",
+      "l402_macaroon_secret",
+      "l402_macaroon_secrets_accepted",
+      "operator_bypass_secret",
+      "api_key",
+    ];
     expect(secretsOf(services()["api"])).toEqual([...shared, ...own].sort());
     expect(secretsOf(services()["crawler"])).toEqual([...shared, "nostr_private_key"].sort());
   });
