@@ -32,7 +32,6 @@ const lsatJs: Client = {
   name: "lsat-js 2.0.6",
   whenSpent: "pays again",
   keepsToken: false,
-  decodesInvoice: true,
   open: (wallet) => async (call) => {
     const first = await fetch(call.url, fetchArguments(call));
     const header = first.headers.get("www-authenticate");

@@ -50,6 +50,7 @@ export async function startTollApi(
     price?: Msat;
     challengesPerMinute?: number;
     operatorGuessesPerMinute?: number;
+    lsatLine?: boolean;
     lookupsPerMinute?: number;
     rotationsPerMinute?: number;
     verifications?: Verifications;
@@ -93,7 +94,7 @@ export async function startTollApi(
     invoices: openInvoiceTable(pool),
     limits: { expirySec: 600, perPrefix: 100_000, total: 100_000 },
     clientDigest: (text: string) => serverHmac(digestKey, utf8(text)),
-    lsatLine: false,
+    lsatLine: options.lsatLine ?? false,
     now,
     events,
   };

@@ -15,8 +15,6 @@ export type Client = {
   whenSpent: "pays again" | "returns the 402";
   /** Whether it keeps the token it has bought for its next call. */
   keepsToken: boolean;
-  /** Whether it can only pay what decodes as a BOLT 11 invoice. */
-  decodesInvoice?: boolean;
   /** Whether it is made for browsers too, whose preflight must allow what it sends. */
   inBrowsers?: boolean;
   open(wallet: Wallet): Session;

@@ -18,6 +18,7 @@ let program: Program;
 let database: TestDatabase;
 let toll: Toll;
 let busyToll: Toll;
+let lsatToll: Toll;
 
 /** Registers the tests of these clients; called once by a test file. */
 export function testClients(clients: readonly Client[]): void {
@@ -35,6 +36,7 @@ async function start(): Promise<void> {
   database = await openTestDatabase(10);
   toll = await startTollApi(database.pool);
   busyToll = await startTollApi(database.pool, { challengesPerMinute: 1 });
+  lsatToll = await startTollApi(database.pool, { lsatLine: true });
   program = await startProgram(dataDir, await freePorts(), { CHALLENGES_PER_MINUTE: "10000" });
 }
 
@@ -42,6 +44,7 @@ async function stop(): Promise<void> {
   await program?.kill("SIGTERM");
   await toll?.close();
   await busyToll?.close();
+  await lsatToll?.close();
   await database?.close();
   fs.rmSync(dataDir, { recursive: true, force: true });
 }
@@ -87,8 +90,20 @@ function testClient(client: Client): void {
     expect(wallet.invoices).toEqual([]);
   });
 
-  // The fake node's invoices hold a payment hash and nothing else, so a client that decodes them cannot pay them.
-  if (!client.decodesInvoice) testPayments(client);
+  test("a deposit is bought by asking for it: one payment, one account", async () => {
+    const { session, wallet } = open(client, payOnNetwork);
+    expect(await session({ url: `${program.origin}/api/deposit`, body: { amountSat: 50 } })).toBe(200);
+    expect(wallet.invoices).toHaveLength(1);
+    expect(wallet.invoices[0]).toMatch(/^lnbcrt500n1/);
+  });
+
+  test("the older name on a second line of the challenge changes nothing", async () => {
+    const { session, wallet } = open(client, async (invoice) => lsatToll.lnd.pay(invoice));
+    expect(await session({ url: `${lsatToll.origin}/api/toll`, body: word().body })).toBe(200);
+    expect(wallet.invoices).toHaveLength(1);
+  });
+
+  testPayments(client);
   if (client.inBrowsers) testPreflight(client);
 }
 

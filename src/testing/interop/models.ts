@@ -10,7 +10,7 @@ import type { Client } from "./client.ts";
 import { postJson, type Reply } from "./exchange.ts";
 
 type Offer = { scheme: string; macaroon: string; invoice: string };
-type Model = Pick<Client, "name" | "whenSpent" | "keepsToken" | "decodesInvoice"> & {
+type Model = Pick<Client, "name" | "whenSpent" | "keepsToken"> & {
   /** The offer as this client reads it; undefined where it would give up. */
   read(reply: Reply): Offer | undefined;
   /** The headers of its second request. */
@@ -75,7 +75,6 @@ const aperture: Model = {
   name: "aperture ClientInterceptor (model)",
   whenSpent: "returns the 402",
   keepsToken: true,
-  decodesInvoice: true,
   read({ lines }) {
     const offer = lines.map((line) => match(pair("(LSAT|L402) ", " "), line)).find((found) => found !== undefined);
     if (!offer || !isPaddedBase64(offer.macaroon)) return undefined;
@@ -188,12 +187,11 @@ const own: Model = {
 
 /** The flow that all of them share: use the token, else read the offer, pay it once, and ask again once. */
 function client(model: Model): Client {
-  const { name, whenSpent, keepsToken, decodesInvoice = false } = model;
+  const { name, whenSpent, keepsToken } = model;
   return {
     name,
     whenSpent,
     keepsToken,
-    decodesInvoice,
     open(wallet) {
       let token: Record<string, string> | undefined;
       return async (call) => {
