@@ -9,7 +9,7 @@ import type { Request } from "express";
 import { LRUCache } from "lru-cache";
 import { type Credential, parseCredential } from "../../core/l402/authorization.ts";
 import type { Refusal } from "../../core/l402/refusal.ts";
-import { checkCaveats } from "../../core/l402/terms.ts";
+import { checkCaveats, type TokenRequest } from "../../core/l402/terms.ts";
 import type { Authentication, AuthenticToken } from "../../core/l402/verify.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 import { addressOf } from "./address.ts";
@@ -21,6 +21,30 @@ export type Presented =
   | { kind: "refused"; reason: Refusal; detail?: string };
 
 export type TokenReader = (request: Request, operation: { operation: string; path: string }) => Presented;
+
+/** The call a token is presented for. A class for the sake of its accessors: see caller.ts. */
+class Asking implements TokenRequest {
+  readonly now: UnixSeconds;
+  readonly operation: string;
+  readonly path: string;
+  private readonly request: Request;
+
+  constructor(request: Request, now: UnixSeconds, operation: string, path: string) {
+    this.request = request;
+    this.now = now;
+    this.operation = operation;
+    this.path = path;
+  }
+
+  get method(): string {
+    return this.request.method;
+  }
+
+  /** Few tokens are bound to an address, and finding it out behind a proxy is not free. */
+  get ip(): string {
+    return addressOf(this.request);
+  }
+}
 
 const REMEMBERED = 10_000;
 /** Longer credentials are rare, and would let strangers fill the memory. */
@@ -42,18 +66,7 @@ export function tokenReader(ports: {
       token = found.token;
       if (text !== undefined && text.length <= MAX_REMEMBERED_CHARACTERS) remembered.set(text, token);
     }
-    const { method } = request;
-    const call = {
-      now: ports.now(),
-      operation,
-      path,
-      method,
-      // Few tokens are bound to an address, and finding it out behind a proxy is not free.
-      get ip() {
-        return addressOf(request);
-      },
-    };
-    const verdict = checkCaveats(token, call);
+    const verdict = checkCaveats(token, new Asking(request, ports.now(), operation, path));
     return verdict.ok ? { kind: "token", token, isNew } : { kind: "refused", reason: verdict.reason };
   };
 }

@@ -1,11 +1,13 @@
 /** A call that could not be answered now is refused before anything is charged for it. */
+
 import { expect, test } from "vitest";
 import { OracleError } from "../../../core/errors.ts";
 import { msat, unixSeconds } from "../../../core/units.ts";
+import { Caller } from "../caller.ts";
 import { type IntentPorts, resolveIntent } from "./resolve-intent.ts";
 
 const question = { target: `02${"ab".repeat(32)}`, caller: `03${"cd".repeat(32)}` };
-const caller = { signal: new AbortController().signal, throwIfGone() {} };
+const caller = new Caller();
 
 test("preparing looks both nodes up while decisions are taken", async () => {
   const { operation, lookups } = intent(() => undefined);
