@@ -37,6 +37,8 @@ test.each([
   { name: "a refused connection", error: Object.assign(new Error("x"), { code: "ECONNREFUSED" }), away: true },
   { name: "a lost connection", error: new Error("Connection terminated unexpectedly"), away: true },
   { name: "a server that shuts down", error: Object.assign(new Error("x"), { code: "57P01" }), away: true },
+  { name: "a transaction that stood still", error: Object.assign(new Error("x"), { code: "25P03" }), away: true },
+  { name: "a deadlock", error: Object.assign(new Error("x"), { code: "40P01" }), away: true },
   { name: "a wrong statement", error: Object.assign(new Error("x"), { code: "42601" }), away: false },
   { name: "a broken rule", error: Object.assign(new Error("x"), { code: "23514" }), away: false },
   { name: "a bug of ours", error: new TypeError("x"), away: false },

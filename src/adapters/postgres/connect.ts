@@ -77,6 +77,8 @@ export async function translated<Result>(statement: Promise<Result>): Promise<Re
 
 /** SQLSTATE classes of a server that is not there: connection (08), resources (53), operator intervention (57), system (58). */
 const UNAVAILABLE_CLASSES = new Set(["08", "53", "57", "58"]);
+/** A transaction that stood still too long and was ended, and those that lost to another: nothing happened, and it passes. */
+const PASSING_CODES = new Set(["25P03", "40001", "40P01", "55P03"]);
 
 function translate(error: unknown): unknown {
   return isAway(error)
@@ -84,7 +86,7 @@ function translate(error: unknown): unknown {
     : error;
 }
 
-/** Whether a failure means that the server is not there now, and not that the statement is wrong. */
+/** Whether a failure means that the server is not there, or not free, now, and not that the statement is wrong. */
 export function isAway(error: unknown): boolean {
   // The driver reports a lost connection as a plain Error; a TypeError and its like are faults of ours.
   if (
@@ -96,5 +98,11 @@ export function isAway(error: unknown): boolean {
     return false;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const fromServer = code !== undefined && /^[0-9A-Z]{5}$/.test(code);
-  return !fromServer || UNAVAILABLE_CLASSES.has(code.slice(0, 2));
+  return !fromServer || UNAVAILABLE_CLASSES.has(code.slice(0, 2)) || PASSING_CODES.has(code);
+}
+
+/** Deadlock and serialization failures: the server says that nothing happened. */
+export function wasRolledBack(error: unknown): boolean {
+  const cause = error instanceof OracleError ? error.cause : error;
+  return cause instanceof Error && "code" in cause && (cause.code === "40P01" || cause.code === "40001");
 }

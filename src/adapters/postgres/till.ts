@@ -10,7 +10,7 @@ import { toHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { Charge, Reservation } from "../../core/l402/account.ts";
 import { msat } from "../../core/units.ts";
-import { type Database, translated } from "./connect.ts";
+import { type Database, translated, wasRolledBack } from "./connect.ts";
 import { openNumbers } from "./open-numbers.ts";
 import { chargeIdOf, NUMBERS, type Steps, type Taken, take, takeCarefully, tillOf } from "./take.ts";
 
@@ -237,9 +237,4 @@ function grant(group: Group, balance: bigint): void {
     left -= charge.amount;
     resolve({ held: true, chargeId: group.chargeIds[index]!, left: msat(left) });
   }
-}
-
-/** Deadlock and serialization failures: the server says that nothing happened. */
-function wasRolledBack(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "40P01" || error.code === "40001");
 }
