@@ -60,6 +60,22 @@ test("200 parallel calls on a balance for one, in two processes: exactly one is 
   expect(new Set(results.filter((r) => !r.held).map((r) => (r.held ? "" : r.reason)))).toEqual(new Set(["busy"]));
 });
 
+test("an account that asks much with retry keys delays its own calls, and not those of another", async () => {
+  const [busy, quiet] = [await openAccount(1_000_000n), await openAccount(1_000n)];
+  quiet.set([...busy.slice(-1)], 31);
+  const charges = process_();
+  let answered = 0;
+  const flood = Array.from({ length: 100 }, (_, i) =>
+    charges.reserve(charge(busy, 1n, { retryKey: retryKey(`k${i}`) })).then(() => {
+      answered += 1;
+    }),
+  );
+  await charges.reserve(charge(quiet, 1n, { retryKey: retryKey("k") }));
+  expect(answered).toBeLessThan(10);
+  await Promise.all(flood);
+  await charges.end(at);
+});
+
 test("calls that come together share what there is: as many are held as the balance covers, each told its own rest", async () => {
   const tokenId = await openAccount(7_500n);
   const charges = process_();

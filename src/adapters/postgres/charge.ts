@@ -185,8 +185,10 @@ async function readStanding(database: Database, { tokenId }: Charge): Promise<St
 /** Before a price is taken: the retry key is claimed, and every budget covers it. */
 async function claim(client: Queryable, charge: Charge, chargeId: bigint): Promise<Reservation | undefined> {
   const { tokenId, amount, budgets, retryKey, at } = charge;
-  const { rows } = await client.query("SELECT account_id FROM token WHERE token_id = $1", [tokenId]);
+  const { rows } = await client.query("SELECT account_id, revoked_at FROM token WHERE token_id = $1", [tokenId]);
   if (!rows[0]) return { held: false, reason: "unknown" };
+  // Not even an answer that was paid for: whoever stole the token could have those of its owner.
+  if (rows[0].revoked_at !== null) return { held: false, reason: "revoked" };
   const accountId: bigint = rows[0].account_id;
   if (retryKey) {
     const { key, fingerprint } = retryKey;

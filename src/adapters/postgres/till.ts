@@ -20,12 +20,20 @@ const BATCH = 256;
 const QUEUE = 10_000;
 /** How often a call is tried again when others on its account were faster, or the database rolled a batch back. */
 const ATTEMPTS = 5;
+/** Of calls held one by one, the oldest is held at the latest after so many younger ones of other accounts. */
+const ROUND = 64;
 const RETRY_MS = 200;
 const MAX_RETRY_MS = 5_000;
 
 /** Calls on one account. */
 type Group = { tokenIdHex: string; total: bigint; chargeIds: bigint[]; asks: Ask[] };
-type Ask = { charge: Charge; attempt: number; resolve(result: Reservation): void; reject(error: unknown): void };
+type Ask = {
+  charge: Charge;
+  tokenIdHex: string;
+  attempt: number;
+  resolve(result: Reservation): void;
+  reject(error: unknown): void;
+};
 /** Closing one number. What is `certain` is said with whichever commit comes through; the rest is given up in the end. */
 type Close = {
   of: bigint;
@@ -59,6 +67,19 @@ export function openTill(database: Database, hooks: TillHooks) {
   let busy = false;
   let scheduled = false;
 
+  /** One call of each account that waits, in order of arrival, then again: who asks much delays itself, and nobody else. */
+  const served = new Set<string>();
+  const nextInTurn = (): Ask[] => {
+    let index = asks.findIndex(({ tokenIdHex }) => !served.has(tokenIdHex));
+    if (index === -1 || served.size >= ROUND) {
+      served.clear();
+      index = 0;
+    }
+    const next = asks.splice(index, 1);
+    for (const { tokenIdHex } of next) served.add(tokenIdHex);
+    return next;
+  };
+
   const schedule = (): void => {
     if (busy || scheduled) return;
     scheduled = true;
@@ -66,7 +87,7 @@ export function openTill(database: Database, hooks: TillHooks) {
     setImmediate(async () => {
       scheduled = false;
       busy = true;
-      await commit(asks.splice(0, hooks.steps ? 1 : BATCH), closes.splice(0));
+      await commit(hooks.steps ? nextInTurn() : asks.splice(0, BATCH), closes.splice(0));
       busy = false;
       if (asks.length > 0 || closes.length > 0) schedule();
     });
@@ -193,7 +214,7 @@ export function openTill(database: Database, hooks: TillHooks) {
           reject(new OracleError("DATABASE_UNAVAILABLE", "too much waits for the database; try again in a moment"));
           return;
         }
-        asks.push({ charge, attempt: 1, resolve, reject });
+        asks.push({ charge, tokenIdHex: toHex(charge.tokenId), attempt: 1, resolve, reject });
         schedule();
       });
     },
@@ -217,7 +238,7 @@ async function openRow(database: Database): Promise<bigint> {
 function gather(taking: Ask[], firstId: bigint): Group[] {
   const groups = new Map<string, Group>();
   for (const [index, ask] of taking.entries()) {
-    const tokenIdHex = toHex(ask.charge.tokenId);
+    const { tokenIdHex } = ask;
     let group = groups.get(tokenIdHex);
     if (!group) {
       group = { tokenIdHex, total: 0n, chargeIds: [], asks: [] };

@@ -98,7 +98,7 @@ export function tokenTable(database: Database) {
       return msat(rows[0] ? rows[0].spent_msat : 0n);
     },
 
-    /** What came in and what was taken, newest first, from after `before` (a line's time and reference) on. */
+    /** What came in and what was taken, newest first, from after `before` (a line's time and reference) on; at most 100 lines. */
     async statement(
       tokenId: Uint8Array,
       page: { before: { at: number; reference: string } | undefined; limit: number },
@@ -127,21 +127,42 @@ const ACCOUNT = `
     (SELECT coalesce(sum(amount_msat), 0)::bigint FROM account_move WHERE from_account_id = account_id) AS moved_away_msat
   FROM token WHERE token_id = $1`;
 
-/** Each part reads no more than a page, in the order of its index. Lines of one second are told apart by their reference. */
+/** Most lines of one page of a statement. */
+const MAX_LINES = 100;
+
+/** The part of a statement that comes from one table. `extra` is its operation, and when it was given back. */
+function lines(kind: string, table: string, extra: string, columns: Record<"owner" | "at" | "id" | "name", string>) {
+  const { owner, at, id, name } = columns;
+  return `
+    (SELECT '${kind}' AS kind, amount_msat, ${at} AS at, reference, ${extra}
+     FROM (SELECT *, ${name} COLLATE "C" AS reference FROM ${table}) line
+     WHERE ${owner} = (SELECT account_id FROM token WHERE token_id = $1) AND ${at} <= $2 AND (${at} < $2 OR reference < $3)
+     ORDER BY ${at} DESC, ${id} DESC LIMIT ${MAX_LINES})`;
+}
+
+/**
+ * Each part reads no more than a page, in the order of its index: the account is a value and no join, and the limit a
+ * constant, or Postgres would sort everything that an account ever did. Lines of one second are told apart by their reference.
+ */
 const STATEMENT = `
-  WITH account AS (SELECT account_id FROM token WHERE token_id = $1)
-  SELECT * FROM (
-    (SELECT 'deposit' AS kind, amount_msat, credited_at AS at, NULL AS operation, reference, NULL::bigint AS refunded_at
-     FROM (SELECT *, 'p' || encode(payment_hash, 'hex') COLLATE "C" AS reference FROM deposit JOIN account USING (account_id)) line
-     WHERE credited_at < $2 OR (credited_at = $2 AND reference < $3) ORDER BY credited_at DESC, payment_hash DESC LIMIT $4)
-    UNION ALL
-    (SELECT 'charge', amount_msat, reserved_at, operation, reference, refunded_at
-     FROM (SELECT *, 'c' || lpad(charge_id::text, 19, '0') COLLATE "C" AS reference FROM charge JOIN account USING (account_id)) line
-       LEFT JOIN refund USING (charge_id)
-     WHERE reserved_at <= $2 AND (reserved_at < $2 OR reference < $3) ORDER BY reserved_at DESC, charge_id DESC LIMIT $4)
-    UNION ALL
-    (SELECT 'move', amount_msat, moved_at, NULL, reference, NULL
-     FROM (SELECT *, 'm' || lpad(account_move_id::text, 19, '0') COLLATE "C" AS reference
-           FROM account_move JOIN account ON to_account_id = account_id) line
-     WHERE moved_at < $2 OR (moved_at = $2 AND reference < $3) ORDER BY moved_at DESC, account_move_id DESC LIMIT $4)
+  SELECT * FROM (${[
+    lines("deposit", "deposit", "NULL AS operation, NULL::bigint AS refunded_at", {
+      owner: "account_id",
+      at: "credited_at",
+      id: "payment_hash",
+      name: "'p' || encode(payment_hash, 'hex')",
+    }),
+    lines(
+      "charge",
+      "charge",
+      "operation, (SELECT refunded_at FROM refund WHERE refund.charge_id = line.charge_id) AS refunded_at",
+      { owner: "account_id", at: "reserved_at", id: "charge_id", name: "'c' || lpad(charge_id::text, 19, '0')" },
+    ),
+    lines("move", "account_move", "NULL AS operation, NULL::bigint AS refunded_at", {
+      owner: "to_account_id",
+      at: "moved_at",
+      id: "account_move_id",
+      name: "'m' || lpad(account_move_id::text, 19, '0')",
+    }),
+  ].join(" UNION ALL")}
   ) line ORDER BY at DESC, reference DESC LIMIT $4`;

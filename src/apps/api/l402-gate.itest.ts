@@ -209,6 +209,16 @@ test("a request with an Idempotency-Key is charged once, and answered again byte
   for (const malformed of ["x".repeat(256), "two words"]) expect((await ask(malformed)).status).toBe(400);
 });
 
+test("a token that was withdrawn does not even get an answer that was kept for it", async () => {
+  const { authorization } = await buy(2_000n);
+  const headers = { Authorization: authorization, "Idempotency-Key": "kept" };
+  const ask = () => request(api.app).post("/api/toll").set(headers).send({ word: "hello" });
+  expect((await ask()).status).toBe(200);
+  await database.pool.query("UPDATE token SET revoked_at = 1 WHERE account_id = (SELECT max(account_id) FROM token)");
+  const answer = await ask();
+  expect([answer.status, answer.body.code]).toEqual([402, "TOKEN_REVOKED"]);
+});
+
 test("a retry while the first request is answered is told so; one after a failure runs anew", async () => {
   const { authorization } = await buy(1_000n);
   const headers = { Authorization: authorization, "Idempotency-Key": "k", "Content-Type": "application/json" };
@@ -232,9 +242,11 @@ test("a child with a budget spends no more than it, and cannot buy itself a wide
   const { macaroon, preimage, authorization } = await buy(10_000n);
   const child = attenuate(serverHmac, decodeMacaroon(fromBase64(macaroon)!), "satrank_max_sats=2");
   const narrow = `L402 ${toBase64(encodeMacaroon(child))}:${preimage}`;
-  const statuses = [];
-  for (let i = 0; i < 3; i++) statuses.push((await call(narrow)).status);
-  expect(statuses).toEqual([200, 200, 402]);
+  const answers = [await call(narrow), await call(narrow), await call(narrow)];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 402]);
+  // What the whole account holds is not told to whoever got a part of it.
+  expect(answers[0]?.headers["x-satrank-cost-msat"]).toBe("1000");
+  for (const { headers } of answers) expect(headers).not.toHaveProperty("x-satrank-balance-msat");
   const refused = await call(narrow);
   expect(refused.body.code).toBe("BUDGET_EXHAUSTED");
   const offered = decodeIdentifier(decodeMacaroon(fromBase64(refused.body.macaroon)!).identifier)!;

@@ -96,13 +96,18 @@ async function serveHolder(
 ): Promise<void> {
   const cost = priceAt(token.tier, price);
   const retryKey = readRetryKey(request, token.budgets);
+  // What an account holds is its owner's business, not that of everybody who got a part.
+  const isWhole = token.budgets.length === 0;
   const admission = await admitRequest(ports, { token, isNew, operation, cost, retryKey, now: ports.now() });
   switch (admission.kind) {
     case "admitted":
-      return serveCharged(ports, response, operation, admission.charge, work, retryKey !== undefined);
+      return serveCharged(ports, response, operation, admission.charge, work, {
+        keep: retryKey !== undefined,
+        isWhole,
+      });
     case "answered":
       response.setHeader("Idempotency-Replayed", "true");
-      return sendPaid(response, admission.body, { cost: 0n as Msat, left: admission.left });
+      return sendPaid(response, admission.body, { cost: 0n as Msat, left: admission.left, isWhole });
     case "refused": {
       const { reason } = admission;
       const topUp = reason === "exhausted" ? topUpOf(token) : undefined;
@@ -121,7 +126,7 @@ async function serveCharged(
   operation: string,
   charge: CommittedCharge,
   work: Work,
-  keep: boolean,
+  { keep, isWhole }: { keep: boolean; isWhole: boolean },
 ): Promise<void> {
   let body: string;
   try {
@@ -138,11 +143,13 @@ async function serveCharged(
     throw error;
   }
   ports.events.charged(operation, charge.cost);
-  sendPaid(response, body, charge);
+  sendPaid(response, body, { ...charge, isWhole });
 }
 
-function sendPaid(response: Response, body: string, { cost, left }: { cost: Msat; left: Msat }): void {
+type Told = { cost: Msat; left: Msat; isWhole: boolean };
+
+function sendPaid(response: Response, body: string, { cost, left, isWhole }: Told): void {
   response.setHeader("X-SatRank-Cost-Msat", String(cost));
-  response.setHeader("X-SatRank-Balance-Msat", String(left));
+  if (isWhole) response.setHeader("X-SatRank-Balance-Msat", String(left));
   sendJson(response, body);
 }
