@@ -40,6 +40,7 @@ CREATE FUNCTION claim_open_invoice(
   OUT outcome text, OUT slot_id bigint, OUT payment_hash bytea, OUT invoice text, OUT retry_sec bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
+  open_count bigint;
   crowded boolean;
 BEGIN
   -- Each statement after this one sees what earlier claims have committed.
@@ -53,8 +54,8 @@ BEGIN
     INTO outcome, payment_hash, invoice FROM open_invoice o WHERE o.client = wish_client;
   IF FOUND THEN RETURN; END IF;
 
-  crowded := (SELECT count(*) FROM (
-    SELECT 1 FROM open_invoice o WHERE o.expires_at > now_at LIMIT total_limit) o) >= total_limit;
+  open_count := (SELECT count(*) FROM (SELECT 1 FROM open_invoice o WHERE o.expires_at > now_at LIMIT total_limit + 1) o);
+  crowded := open_count >= total_limit;
   IF NOT crowded AND (
     SELECT count(*) FROM open_invoice o WHERE o.prefix = wish_prefix AND o.expires_at > now_at) < prefix_limit
   THEN
@@ -65,14 +66,17 @@ BEGIN
   END IF;
 
   -- Only an invoice of the same prefix makes room, so that nobody can take a place from anybody else. One that a
-  -- payment is being booked for is locked, and passed over.
-  UPDATE open_invoice o SET client = NULL, given_up_at = now_at WHERE o.slot_id = (
+  -- payment is being booked for is locked, and passed over. Where even that leaves too many, because others may open more than this
+  -- one may, nothing is given up for nothing.
+  IF open_count <= total_limit THEN
+    UPDATE open_invoice o SET client = NULL, given_up_at = now_at WHERE o.slot_id = (
     SELECT v.slot_id FROM open_invoice v
     WHERE v.prefix = wish_prefix AND v.payment_hash IS NOT NULL AND v.expires_at > now_at
       AND v.created_at <= now_at - min_age_sec AND coalesce(v.given_up_at, 0) <= now_at - min_age_sec
     ORDER BY v.created_at, v.slot_id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING 'trade', o.payment_hash INTO outcome, payment_hash;
-  IF FOUND THEN RETURN; END IF;
+    IF FOUND THEN RETURN; END IF;
+  END IF;
 
   outcome := CASE WHEN crowded THEN 'crowded' ELSE 'full' END;
   retry_sec := CASE WHEN crowded

@@ -2,7 +2,7 @@
  * Tables `charge` and `refund`, with what hangs on a charge: budgets and kept answers. The verbs of one api process,
  * spread over its tills; each is one statement or one transaction, so a crash leaves all of it or nothing.
  */
-import type { Charge, Reservation } from "../../core/l402/account.ts";
+import type { Charge, KeptAnswer, Reservation, RetryKey } from "../../core/l402/account.ts";
 import { msat, type UnixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
 import { chargeIdOf, OPEN_CHARGES, tillOf } from "./take.ts";
@@ -38,6 +38,9 @@ export function chargeTable(database: Database) {
   return {
     /** Holds the price of one call. */
     reserve: (charge: Charge): Promise<Reservation> => tillFor(charge).take(charge),
+
+    /** What a retry key was used for; undefined when it is free. Charges nothing. */
+    findAnswer: (tokenId: Uint8Array, retryKey: RetryKey) => translated(readAnswer(database, tokenId, retryKey)),
 
     /** Earns what is held. False when it was given back, and then the answer must not be sent. */
     settle: async (chargeId: bigint): Promise<boolean> => (await tillWith(chargeId)?.close(chargeId)) ?? false,
@@ -182,6 +185,8 @@ async function readStanding(database: Database, { tokenId }: Charge): Promise<St
   return { balance: row.balance_msat, withinReach: row.within_reach_msat };
 }
 
+const IN_PROGRESS = { held: false, reason: "in-progress" } as const;
+
 /** Before a price is taken: the retry key is claimed, and every budget covers it. */
 async function claim(client: Queryable, charge: Charge, chargeId: bigint): Promise<Reservation | undefined> {
   const { tokenId, amount, budgets, retryKey, at } = charge;
@@ -196,7 +201,7 @@ async function claim(client: Queryable, charge: Charge, chargeId: bigint): Promi
       `INSERT INTO kept_answer (account_id, key, fingerprint, charge_id, kept_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
       [accountId, key, fingerprint, chargeId, at],
     );
-    if (claimed.rowCount === 0) return answeredBefore(client, accountId, retryKey);
+    if (claimed.rowCount === 0) return (await readAnswer(client, tokenId, retryKey)) ?? IN_PROGRESS;
   }
   for (const { budgetId, limit } of [...budgets].sort((a, b) => Buffer.compare(a.budgetId, b.budgetId))) {
     if (amount > limit) return { held: false, reason: "over-budget" };
@@ -211,20 +216,21 @@ async function claim(client: Queryable, charge: Charge, chargeId: bigint): Promi
   return undefined;
 }
 
-async function answeredBefore(
+/** What a retry key was used for; undefined when it is free, or was a moment ago. */
+async function readAnswer(
   client: Queryable,
-  accountId: bigint,
-  { key, fingerprint }: NonNullable<Charge["retryKey"]>,
-): Promise<Reservation> {
+  tokenId: Uint8Array,
+  { key, fingerprint }: RetryKey,
+): Promise<KeptAnswer | undefined> {
   const { rows } = await client.query(
     `SELECT fingerprint = $3 AS is_same, body, balance_msat FROM kept_answer JOIN token USING (account_id)
-     WHERE account_id = $1 AND key = $2`,
-    [accountId, key, fingerprint],
+     WHERE token_id = $1 AND key = $2 AND revoked_at IS NULL`,
+    [tokenId, key, fingerprint],
   );
   const [row] = rows;
-  if (row && !row.is_same) return { held: false, reason: "key-reused" };
-  // Without a row, the call that had the key failed a moment ago.
-  if (!row || row.body === null) return { held: false, reason: "in-progress" };
+  if (!row) return undefined;
+  if (!row.is_same) return { held: false, reason: "key-reused" };
+  if (row.body === null) return IN_PROGRESS;
   return { held: false, reason: "answered", body: row.body, left: msat(row.balance_msat) };
 }
 

@@ -3,18 +3,30 @@ import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
 import { type Database, translated } from "./connect.ts";
 
 export type Taken = { allowed: true } | { allowed: false; retryAfterSec: number };
+/** `of` says whose limit refused: that of the address range, or that of all together. */
+export type TakenChallenge = { allowed: true } | { allowed: false; retryAfterSec: number; of: "prefix" | "all" };
 
 const WINDOW_SEC = 60;
+/** Of the challenges of a minute, one in this many is kept for accounts that were paid for before. */
+const TOP_UP_SHARE = 5;
 
 export function challengeLimit(database: Database, limits: { perPrefix: number; global: number }) {
   const byPrefix = limiter(database, "challenge", limits.perPrefix);
-  const byAll = limiter(database, "challenge-all", limits.global);
+  // Strangers cannot use up the part of those who have paid before and want to go on.
+  const forTopUps = Math.max(1, Math.floor(limits.global / TOP_UP_SHARE));
+  const byStrangers = limiter(database, "challenge-all", Math.max(1, limits.global - forTopUps));
+  const byHolders = limiter(database, "challenge-top-ups", forTopUps);
 
   return {
-    /** Counts one challenge against the caller's address range, then against everybody. Shared by all processes. */
-    async take(addressPrefix: string): Promise<Taken> {
+    /**
+     * Counts one challenge against the caller's address range, then against all strangers or all who top up. Shared by all
+     * processes.
+     */
+    async take(addressPrefix: string, isTopUp: boolean): Promise<TakenChallenge> {
       const own = await consume(byPrefix, addressPrefix);
-      return own.allowed ? consume(byAll, "all") : own;
+      if (!own.allowed) return { ...own, of: "prefix" };
+      const all = await consume(isTopUp ? byHolders : byStrangers, "all");
+      return all.allowed ? all : { ...all, of: "all" };
     },
   };
 }

@@ -10,7 +10,13 @@ import { priceAt } from "../../core/l402/tier.ts";
 import type { AuthenticToken } from "../../core/l402/verify.ts";
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 import type { AuditedUse, Operator } from "../../oracle/access/admit-operator.ts";
-import { type AdmitPorts, admitRequest, type CommittedCharge } from "../../oracle/access/admit-request.ts";
+import {
+  type AdmitPorts,
+  admitRequest,
+  type CommittedCharge,
+  findKeptAnswer,
+  type KeptAnswerPorts,
+} from "../../oracle/access/admit-request.ts";
 import { type ClosePorts, refundCharge, settleCharge } from "../../oracle/access/close-charge.ts";
 import type { Events } from "../events.ts";
 import { addressOf } from "./address.ts";
@@ -23,6 +29,7 @@ import type { TokenReader } from "./token-reader.ts";
 
 /** What the gate needs; `start.ts` joins it from the adapters. */
 export type GatePorts = AdmitPorts &
+  KeptAnswerPorts &
   ClosePorts &
   RefusalPorts &
   OperatorGatePorts & { readToken: TokenReader; now(): UnixSeconds; events: Events };
@@ -41,6 +48,8 @@ type Work = { run(admitted: Admitted): Promise<unknown>; caller: Caller };
 export type Gate = {
   /** The caller, or undefined when the refusal has been answered. */
   identify(request: Request, response: Response, operation: Priced): Promise<Holder | undefined>;
+  /** Whether the request was answered as it was before, under its Idempotency-Key, for nothing. */
+  answerAgain(holder: Holder, request: Request, response: Response): Promise<boolean>;
   /** Charges, works, earns, answers, in this order; what fails after the charge gives it back. */
   charge(holder: Holder, request: Request, response: Response, operation: Priced, work: Work): Promise<void>;
 };
@@ -62,6 +71,15 @@ export function l402Gate(ports: GatePorts): Gate {
           : { reason: presented.reason, detail: presented.detail };
       await answerRefusal(ports, request, response, { ...refused, operation: name, amount });
       return undefined;
+    },
+
+    async answerAgain(holder, request, response) {
+      if (holder.by === "operator") return false;
+      const { token } = holder;
+      const retryKey = readRetryKey(request, token.budgets);
+      const kept = retryKey && (await findKeptAnswer(ports, token, retryKey));
+      if (kept) sendKept(response, token, kept);
+      return kept !== undefined;
     },
 
     charge(holder, request, response, operation, work) {
@@ -106,8 +124,7 @@ async function serveHolder(
         isWhole,
       });
     case "answered":
-      response.setHeader("Idempotency-Replayed", "true");
-      return sendPaid(response, admission.body, { cost: 0n as Msat, left: admission.left, isWhole });
+      return sendKept(response, token, admission);
     case "refused": {
       const { reason } = admission;
       const topUp = reason === "exhausted" ? topUpOf(token) : undefined;
@@ -144,6 +161,12 @@ async function serveCharged(
   }
   ports.events.charged(operation, charge.cost);
   sendPaid(response, body, { ...charge, isWhole });
+}
+
+/** The same bytes again, for nothing. */
+function sendKept(response: Response, token: AuthenticToken, { body, left }: { body: string; left: Msat }): void {
+  response.setHeader("Idempotency-Replayed", "true");
+  sendPaid(response, body, { cost: 0n as Msat, left, isWhole: token.budgets.length === 0 });
 }
 
 type Told = { cost: Msat; left: Msat; isWhole: boolean };

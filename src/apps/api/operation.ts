@@ -66,14 +66,9 @@ export function mountPaid<Body, Prepared, Answer>(
     const body = operation.body
       ? (check(operation.body, await readJson(request, response)) as Body)
       : (undefined as Body);
-    // A request with a key may be a retry: its answer is looked for before anything can stand in its way.
-    const early = request.headersDistinct["idempotency-key"]
-      ? undefined
-      : { prepared: await operation.prepare(body, caller) };
-    const run = async (admitted: Admitted) => {
-      const { prepared } = early ?? { prepared: await operation.prepare(body, caller) };
-      return operation.answer(prepared, admitted, caller);
-    };
+    if (await gate.answerAgain(holder, request, response)) return;
+    const prepared = await operation.prepare(body, caller);
+    const run = (admitted: Admitted) => operation.answer(prepared, admitted, caller);
     await gate.charge(holder, request, response, operation, { run, caller });
   };
   mount(router, operation, handler);

@@ -98,6 +98,7 @@ export function askerOf(request: Request): Asker {
 
 const LIMIT_TEXT = {
   challenge: "too many unpaid challenges from here; pay one of them, or wait",
+  "challenge-all": "too many unpaid challenges are asked for; repeat after Retry-After",
   outstanding: "too many unpaid invoices wait for a payment from here; pay one of them, or wait",
   "outstanding-all": "too many unpaid invoices wait for a payment; repeat after Retry-After",
 } as const;

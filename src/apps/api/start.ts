@@ -51,6 +51,8 @@ import { tokenReader } from "./token-reader.ts";
 import { watchVerdicts } from "./verdicts.ts";
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** One for each till, and some for refunds and sweeps. */
+const LEDGER_CONNECTIONS = 6;
 /** Beyond it a new connection is dropped at once, so that sockets cannot use up the file descriptors. */
 const MAX_CONNECTIONS = 5_000;
 /** A process that was not heard of for so long died: no call runs longer than its request may. */
@@ -87,7 +89,13 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     signal,
   );
 
-  const charges = chargeTable(database);
+  // Connections of their own: whatever else is asked of the database, a paid call does not wait behind it.
+  const ledger = openDatabase({
+    url: world.databaseUrl,
+    maxConnections: LEDGER_CONNECTIONS,
+    onError: (error) => events.failed("ledger connection", error),
+  });
+  const charges = chargeTable(ledger);
   const ports = gatePorts(config, world.l402MacaroonSecret, { database, charges }, lnd.invoice, events);
   const gate = l402Gate(ports);
   const router = Router();
@@ -135,6 +143,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
       await receipts.stop();
       closeLnd(lnd.invoice);
       closeLnd(lnd.readonly);
+      await ledger.end();
       await database.end();
     },
   };

@@ -43,8 +43,13 @@ export type Withheld =
   /** The key was used for another request. */
   | "key-reused";
 
+/** What a retry key was used for: the same request, answered before, and what is left; or why there is no answer. */
+export type KeptAnswer =
+  | { held: false; reason: "answered"; body: string; left: Msat }
+  | { held: false; reason: "in-progress" | "key-reused" };
+
 /** Held, and what is left; answered before, under the same key; or why not. */
 export type Reservation =
   | { held: true; chargeId: bigint; left: Msat }
-  | { held: false; reason: "answered"; body: string; left: Msat }
-  | { held: false; reason: Withheld };
+  | KeptAnswer
+  | { held: false; reason: Exclude<Withheld, "in-progress" | "key-reused"> };

@@ -1,7 +1,7 @@
 /** Admission: turning a presented token into permission to serve one priced call. */
 
 import { OracleError } from "../../core/errors.ts";
-import type { Budget, Charge, Reservation, RetryKey } from "../../core/l402/account.ts";
+import type { Budget, Charge, KeptAnswer, Reservation, RetryKey } from "../../core/l402/account.ts";
 import type { Refusal } from "../../core/l402/refusal.ts";
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 import { type ClaimPorts, claimPayment } from "./claim-payment.ts";
@@ -77,14 +77,40 @@ export async function admitRequest(ports: AdmitPorts, request: AdmitRequest): Pr
         "other calls hold the balance of this token; send the same request again in a moment",
       );
     case "in-progress":
-      throw new OracleError("REQUEST_IN_PROGRESS", "the request with this Idempotency-Key is being answered");
     case "key-reused":
-      throw new OracleError("RETRY_KEY_REUSED", "this Idempotency-Key was used for another request: choose a new one");
+      throw retryError(reservation.reason);
     case "unknown":
       return { kind: "refused", reason: "exhausted" };
     default:
       return { kind: "refused", reason: reservation.reason };
   }
+}
+
+/** What finding a kept answer needs from outside. */
+export type KeptAnswerPorts = {
+  findAnswer(tokenId: Uint8Array, retryKey: RetryKey): Promise<KeptAnswer | undefined>;
+};
+
+/**
+ * The answer that a retry key was given before, without charging: so that a retry is answered whatever stands in the way of
+ * its question by now. Admission looks again, because two may ask at once.
+ * @throws REQUEST_IN_PROGRESS, RETRY_KEY_REUSED
+ */
+export async function findKeptAnswer(
+  ports: KeptAnswerPorts,
+  token: { tokenId: Uint8Array },
+  retryKey: RetryKey,
+): Promise<{ body: string; left: Msat } | undefined> {
+  const found = await ports.findAnswer(token.tokenId, retryKey);
+  if (found?.reason === "answered") return { body: found.body, left: found.left };
+  if (found) throw retryError(found.reason);
+  return undefined;
+}
+
+function retryError(reason: "in-progress" | "key-reused"): OracleError {
+  return reason === "in-progress"
+    ? new OracleError("REQUEST_IN_PROGRESS", "the request with this Idempotency-Key is being answered")
+    : new OracleError("RETRY_KEY_REUSED", "this Idempotency-Key was used for another request: choose a new one");
 }
 
 function wantsMoney(reservation: Reservation): boolean {

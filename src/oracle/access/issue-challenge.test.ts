@@ -132,7 +132,7 @@ test.each([
 });
 
 test("a minute that is used up is declined before anything is claimed", async () => {
-  const { ports } = world({ takeChallenge: async () => ({ allowed: false, retryAfterSec: 40 }) });
+  const { ports } = world({ takeChallenge: async () => ({ allowed: false, retryAfterSec: 40, of: "prefix" }) });
   ports.invoices.claim = async () => {
     throw new Error("claimed");
   };

@@ -22,8 +22,11 @@ export type ChallengePorts = {
   mint(token: { paymentHash: Uint8Array; tokenId: Uint8Array; caveats: readonly string[] }): Uint8Array;
   /** A keyed hash, 32 bytes, the same in every process: addresses are not kept. */
   clientDigest(text: string): Uint8Array;
-  /** Counts one invoice against an address range and against everybody. */
-  takeChallenge(prefix: string): Promise<{ allowed: true } | { allowed: false; retryAfterSec: number }>;
+  /** Counts one invoice against an address range, and against all strangers or all who top up; says which of them refused. */
+  takeChallenge(
+    prefix: string,
+    isTopUp: boolean,
+  ): Promise<{ allowed: true } | { allowed: false; retryAfterSec: number; of: "prefix" | "all" }>;
   invoices: {
     /** Runs `work` once for all who ask for the same client's invoice at the same time. */
     together<Result>(client: Uint8Array, work: () => Promise<Result>): Promise<Result>;
@@ -100,7 +103,7 @@ export type Offer =
   | { offered: true; challenge: Challenge }
   | {
       offered: false;
-      limit: "challenge" | "outstanding" | "outstanding-all";
+      limit: "challenge" | "challenge-all" | "outstanding" | "outstanding-all";
       code: "RATE_LIMITED" | "OVERLOADED";
       retryAfterSec: number;
     };
@@ -166,9 +169,12 @@ async function newInvoice(
   wish: ChallengeRequest,
   client: Uint8Array | undefined,
 ): Promise<Found> {
-  const limit = await ports.takeChallenge(wish.client.prefix);
-  if (limit.allowed) return claimInvoice(ports, wish, client);
-  return { offered: false, limit: "challenge", code: "RATE_LIMITED", retryAfterSec: limit.retryAfterSec };
+  const taken = await ports.takeChallenge(wish.client.prefix, wish.topUp !== undefined);
+  if (taken.allowed) return claimInvoice(ports, wish, client);
+  const { retryAfterSec } = taken;
+  return taken.of === "prefix"
+    ? { offered: false, limit: "challenge", code: "RATE_LIMITED", retryAfterSec }
+    : { offered: false, limit: "challenge-all", code: "OVERLOADED", retryAfterSec };
 }
 
 /** Another process is making this client's invoice at this moment: two of them would be one too many. */

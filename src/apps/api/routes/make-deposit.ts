@@ -76,7 +76,10 @@ async function sellAccount(deposit: Deposit): Promise<Answer> {
   if (presented.kind === "none") return challenge(deposit, "missing");
   if (presented.kind === "token") {
     const view = await readAccount(ports, presented.token, ports.now());
-    return view ? presentBalance(presented.token, view) : challenge(deposit, "revoked");
+    if (view) return presentBalance(presented.token, view);
+    // It was paid for once: a client that repeats its request after a rotation must not be made to pay again.
+    refuseHolder(ports, response, { operation, reason: "revoked" });
+    return undefined;
   }
   const { reason } = presented;
   if (reason === "expired" || reason === "unknown-key") return challenge(deposit, reason);
