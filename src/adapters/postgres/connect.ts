@@ -36,6 +36,8 @@ export function openDatabase(options: {
     types: types as pg.CustomTypesConfig,
   });
   pool.on("error", (error) => options.onError(translate(error) as Error));
+  // A session may end in the breath in which it is handed over, when nobody listens yet; unheard, it would end the process.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }
 
