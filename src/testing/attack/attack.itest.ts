@@ -25,9 +25,9 @@ test("clients of every kind, processes and a database that are killed: nothing u
     operations: 3_000,
     inFlight: 48,
     seed: SEED,
-    blowMs: [300, 1_200],
-    leastBlows: 6,
-    databaseBlows: 15,
+    blowMs: [1_000, 2_200],
+    leastKills: 4,
+    databaseBlows: 12,
     checkMs: 3_000,
     report: () => undefined,
   });

@@ -16,7 +16,7 @@ const { tally, violations, unanswered, ...figures } = await runAttack({
   inFlight: 64,
   seed,
   blowMs: [500, 3_000],
-  leastBlows: 3,
+  leastKills: 1,
   databaseBlows: 3,
   checkMs: 20_000,
   report: say,

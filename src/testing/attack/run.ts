@@ -34,8 +34,8 @@ export type Attack = {
   seed: number;
   /** Least and most time between two blows. */
   blowMs: [number, number];
-  /** Goes on until so many have struck, however fast the operations are. */
-  leastBlows: number;
+  /** Goes on until so many api processes were killed, however fast the operations are. */
+  leastKills: number;
   /** How many of a hundred blows are at the database. */
   databaseBlows: number;
   /** Checks while everything runs; undefined for none. */
@@ -49,7 +49,6 @@ export type Result = Verdict & {
   operations: number;
   requests: number;
   seconds: number;
-  blows: number;
   kills: number;
   pauses: number;
   databaseKills: number;
@@ -99,7 +98,7 @@ async function attackOn(database: { url: string; pool: pg.Pool }, attack: Attack
   };
   const operations = openOperations({ ...world, revoke, book }, client);
   const started = performance.now();
-  const counts = { blows: 0, databaseKills: 0, checks: 0 };
+  const counts = { databaseKills: 0, checks: 0 };
   let [done, running] = [0, true];
   try {
     await processes.start();
@@ -117,7 +116,7 @@ async function attackOn(database: { url: string; pool: pg.Pool }, attack: Attack
     });
     let begun = 0;
     const worker = async () => {
-      const isOver = () => begun >= attack.operations && counts.blows >= attack.leastBlows;
+      const isOver = () => begun >= attack.operations && processes.counts.killed >= attack.leastKills;
       while (!isOver() && model.violations.length < 100 && !attack.signal?.aborted) {
         begun += 1;
         await operations.run().catch((error: unknown) => model.violate(String(error)));
@@ -127,13 +126,14 @@ async function attackOn(database: { url: string; pool: pg.Pool }, attack: Attack
     await Promise.all(Array.from({ length: attack.inFlight }, worker));
     running = false;
     await Promise.all([blows, checks]);
+    const { killed: kills, stopped: pauses } = processes.counts;
     await settle({ pool, model, wallet, client, processes });
     await processes.end();
     await insist(() => chargeTable(pool).sweep(-60, now()));
     for (const complaint of processes.counts.unasked) model.violate(`an api process ended: ${complaint}`);
     for (const failure of processes.failures) model.violate(`inside an api process: ${failure}`);
     const verdict = await judge(pool, model, wallet);
-    const { killed: kills, stopped: pauses, sweptCharges: swept } = processes.counts;
+    const { sweptCharges: swept } = processes.counts;
     const tally = [...model.tally].sort(([, a], [, b]) => b - a);
     const seconds = (performance.now() - started) / 1_000;
     return {
@@ -160,7 +160,7 @@ async function strike(
     pool: pg.Pool;
     processes: Processes;
     random: Random;
-    counts: { blows: number; databaseKills: number };
+    counts: { databaseKills: number };
     running: () => boolean;
   },
 ): Promise<void> {
@@ -172,7 +172,6 @@ async function strike(
     for (let left = least + random.below(most - least); left > 0 && on.running(); left -= 100)
       await sleep(Math.min(left, 100));
     if (!on.running()) break;
-    on.counts.blows += 1;
     const [dice, one] = [random.below(100), random.below(PROCESSES)];
     if (dice < on.databaseBlows) on.counts.databaseKills += await killDatabase(on.pool);
     else if (dice < 88) await processes.kill(one);
