@@ -61,6 +61,7 @@ export type Till = ReturnType<typeof openTill>;
 export function openTill(database: Database, hooks: TillHooks) {
   const asks: Ask[] = [];
   const closes: Close[] = [];
+  const later = new Map<Close, NodeJS.Timeout>();
   let tillId: bigint | undefined;
   let batch = 0;
   let numbers = openNumbers();
@@ -140,11 +141,14 @@ export function openTill(database: Database, hooks: TillHooks) {
   /** Closing again does no harm, and giving up would take back an answer that is ready. */
   const closeLater = (close: Close): void => {
     const pauseMs = Math.min(RETRY_MS * close.attempt, MAX_RETRY_MS);
-    const again = () => {
-      closes.push({ ...close, attempt: close.attempt + 1 });
-      schedule();
-    };
-    setTimeout(again, pauseMs).unref();
+    const again = { ...close, attempt: close.attempt + 1 };
+    later.set(again, setTimeout(() => closeNow(again), pauseMs).unref());
+  };
+  const closeNow = (close: Close): void => {
+    clearTimeout(later.get(close));
+    later.delete(close);
+    closes.push(close);
+    schedule();
   };
 
   /** Somebody took this process for dead and gave back what it held: it begins anew. Nothing was taken by this batch. */
@@ -220,6 +224,7 @@ export function openTill(database: Database, hooks: TillHooks) {
     },
     /** Says that this process lives; the number is nobody's. */
     async beat(): Promise<void> {
+      for (const close of [...later.keys()]) closeNow(close);
       if (tillId !== undefined) await enqueue(tillId, 0, false);
     },
     /** The row's id, when there is one. */

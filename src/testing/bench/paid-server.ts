@@ -40,6 +40,7 @@ if (mode === "bare") {
 async function buy(api: Awaited<ReturnType<typeof startTollApi>>): Promise<string> {
   const ask = (headers: Record<string, string>) => fetch(`${api.origin}${HELLO_PATH}`, { headers });
   const challenge = (await (await ask({})).json()) as { macaroon: string; invoice: string };
+  if (!challenge.invoice) throw new Error(`no challenge: ${JSON.stringify(challenge)} ${api.logs()}`);
   const credential = `L402 ${challenge.macaroon}:${api.lnd.pay(challenge.invoice, BALANCE_MSAT)}`;
   const first = await ask({ Authorization: credential });
   if (first.status !== 200) throw new Error(`a paid call answered ${first.status}`);
