@@ -8,9 +8,7 @@ import { type Database, inTransaction, type Queryable, translated } from "./conn
 import { chargeIdOf, OPEN_CHARGES, tillOf } from "./take.ts";
 import { openTill, type Standing, type Till } from "./till.ts";
 
-/** Two commits under way keep a disk busy while the next batch gathers; an account always uses the same till. */
-const TILLS = 2;
-/** Calls with a budget or a retry key are held one by one, in a transaction of their own. */
+/** Calls with a budget or a retry key are held one by one, in a transaction of their own; an account always uses the same till. */
 const CAREFUL_TILLS = 2;
 
 export type ChargeTable = ReturnType<typeof chargeTable>;
@@ -25,13 +23,12 @@ export function chargeTable(database: Database) {
     },
   };
   const careful = { before: claim, after: noteBudgets };
-  const plainTills = Array.from({ length: TILLS }, () => openTill(database, hooks));
+  // One: a second would halve the batches, and a statement costs the database more than the charges in it.
+  const plainTill = openTill(database, hooks);
   const carefulTills = Array.from({ length: CAREFUL_TILLS }, () => openTill(database, { ...hooks, steps: careful }));
-  const tills = [...plainTills, ...carefulTills];
-  const tillFor = ({ tokenId, budgets, retryKey }: Charge): Till => {
-    const choice = budgets.length > 0 || retryKey ? carefulTills : plainTills;
-    return choice[tokenId.at(-1)! % choice.length]!;
-  };
+  const tills = [plainTill, ...carefulTills];
+  const tillFor = ({ tokenId, budgets, retryKey }: Charge): Till =>
+    budgets.length > 0 || retryKey ? carefulTills[tokenId.at(-1)! % CAREFUL_TILLS]! : plainTill;
   const tillWith = (chargeId: bigint): Till | undefined => tills.find((till) => till.id() === tillOf(chargeId));
   const forget = (chargeId: bigint): void => tillWith(chargeId)?.forget(chargeId);
 

@@ -61,6 +61,8 @@ export type Till = ReturnType<typeof openTill>;
 export function openTill(database: Database, hooks: TillHooks) {
   const asks: Ask[] = [];
   const closes: Close[] = [];
+  /** Closed by the last commit; their callers are not told yet. */
+  let closed: Close[] = [];
   const later = new Map<Close, NodeJS.Timeout>();
   let tillId: bigint | undefined;
   let batch = 0;
@@ -87,10 +89,15 @@ export function openTill(database: Database, hooks: TillHooks) {
     // At the end of this turn of the event loop: what arrived with it goes along.
     setImmediate(async () => {
       scheduled = false;
-      busy = true;
-      await commit(hooks.steps ? nextInTurn() : asks.splice(0, BATCH), closes.splice(0));
+      const told = closed.splice(0);
+      const isWork = asks.length > 0 || closes.length > 0;
+      busy = isWork;
+      const committed = isWork && commit(hooks.steps ? nextInTurn() : asks.splice(0, BATCH), closes.splice(0));
+      // Their answers are written while the database works on the next commit, and not before it is sent.
+      for (const each of told) each.resolve(true);
+      await committed;
       busy = false;
-      if (asks.length > 0 || closes.length > 0) schedule();
+      if (asks.length + closes.length + closed.length > 0) schedule();
     });
   };
 
@@ -103,17 +110,17 @@ export function openTill(database: Database, hooks: TillHooks) {
       // Those of an ended till were given back with it.
       for (const each of queued) if (each.of !== tillId) each.resolve(false);
       closing = queued.filter(({ of }) => of === tillId);
-      const closed = closing.map(({ number }) => number);
+      const closedNumbers = closing.map(({ number }) => number);
       // The careful way states its row twice.
       batch += 2;
-      const stated = { tillId, ...numbers.without(closed), batch };
+      const stated = { tillId, ...numbers.without(closedNumbers), batch };
       groups = gather(taking, chargeIdOf(tillId, BigInt(numbers.take(taking.length))));
       const { rows, instead } = hooks.steps
         ? await takeCarefully(database, hooks.steps, stated, groups[0])
         : { rows: await take(database, stated, groups) };
       if (rows.length === 0) return restart(taking, closing);
-      numbers.close(closed);
-      for (const each of closing) each.resolve(true);
+      numbers.close(closedNumbers);
+      closed = closing;
       if (instead) replace(groups, instead);
       else answer(groups, rows);
     } catch (error) {
