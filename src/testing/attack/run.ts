@@ -207,10 +207,12 @@ async function watch(
 ): Promise<void> {
   const { model, counts } = on;
   const started = performance.now();
-  let [reportedAt, checkedAt, tookMs] = [started, started, 0];
+  let [reportedAt, checkedAt, tookMs, told] = [started, started, 0, 0];
   while (on.running()) {
     await sleep(100);
     const time = performance.now();
+    // At once: what the processes were doing then may still be looked at.
+    while (told < model.violations.length) on.report(`VIOLATION ${model.violations[told++]}`);
     if (time - reportedAt > 10_000) {
       reportedAt = time;
       const { killed, stopped } = on.processes.counts;

@@ -51,19 +51,24 @@ async function compare(bare: Server, paid: Server, connections: number): Promise
   ]);
 }
 
-/** Two api processes share the machine with Postgres and the load, so the ratio says as much about the cores as about them. */
+/**
+ * Two api processes against one, each with its own connections: few, which leaves processor time free and shows whether they
+ * stand in each other's way in the database; then as many as fill one, when the ratio says as much about the cores as about them.
+ */
 async function compareProcesses(one: Server, two: Server): Promise<void> {
-  const alone = best([await run(one, 64, SECONDS), await run(one, 64, SECONDS)]);
-  const [first, second] = await Promise.all([run(one, 32, SECONDS), run(two, 32, SECONDS)]);
-  const together = first.perSecond + second.perSecond;
-  report(`two api processes on one database, ${os.cpus().length} cores`, [
-    { name: "one process", value: text(alone) },
-    {
-      name: "two processes",
-      value: `${together.toFixed(0)} req/s`,
-      note: `${ratio(together, alone.perSecond)} of one`,
-    },
-  ]);
+  for (const connections of [4, 32]) {
+    const alone = best([await run(one, connections, SECONDS), await run(one, connections, SECONDS)]);
+    const [first, second] = await Promise.all([run(one, connections, SECONDS), run(two, connections, SECONDS)]);
+    const together = first.perSecond + second.perSecond;
+    report(`api processes on one database, ${connections} connections each, ${os.cpus().length} cores`, [
+      { name: "one process", value: text(alone) },
+      {
+        name: "two processes",
+        value: `${together.toFixed(0)} req/s`,
+        note: `${ratio(together, alone.perSecond)} of one`,
+      },
+    ]);
+  }
 }
 
 function run({ ready }: Server, connections: number, seconds: number): Promise<Load> {
