@@ -13,7 +13,8 @@ import { openTestDatabase, type TestDatabase } from "../testing/database.ts";
 import { followReceipts } from "./api/receipts.ts";
 import { now } from "./clock.ts";
 import { reconcileJob } from "./crawler/jobs/reconcile.ts";
-import { type LndEndpoint, type SimulatedLightning, startSimulatedLightning } from "./demo/lnd/start.ts";
+import { type SimulatedLightning, startSimulatedLightning } from "./demo/lnd/start.ts";
+import type { LndEndpoint } from "./demo/lnd/start-nodes.ts";
 import { reconcileNow } from "./reconciliation.ts";
 
 let database: TestDatabase;

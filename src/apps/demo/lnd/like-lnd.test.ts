@@ -17,7 +17,8 @@ import type { Rpc } from "../../../adapters/lnd/rpcs.ts";
 import { sendPayment } from "../../../adapters/lnd/send-payment.ts";
 import { subscribeInvoices } from "../../../adapters/lnd/subscribe-invoices.ts";
 import { msat, type UnixSeconds } from "../../../core/units.ts";
-import { type LndEndpoint, type SimulatedLightning, startSimulatedLightning } from "./start.ts";
+import { type SimulatedLightning, startSimulatedLightning } from "./start.ts";
+import type { LndEndpoint } from "./start-nodes.ts";
 
 const clock = { now: 1_770_000_000 as UnixSeconds };
 const start = (dataDir: string) => startSimulatedLightning({ dataDir, seed: "like-lnd", now: () => clock.now });

@@ -17,17 +17,21 @@ const POLICY = { delta: 1, minHtlc: 2, base: 3, rate: 4, disabled: 5, maxHtlc: 6
 
 export async function encodeGraph(network: Network): Promise<Buffer> {
   const parts: Buffer[] = [];
-  const encodeAll = async (count: number, field: number, encode: (writer: Writer, index: number) => void) => {
+  const encodeAll = async (count: number, encode: (writer: Writer, index: number) => void) => {
     for (let from = 0; from < count; from += SLICE) {
       const to = Math.min(from + SLICE, count);
       const writer = new Writer((to - from) * MAX_RECORD_BYTES);
-      for (let index = from; index < to; index++) writer.message(field, () => encode(writer, index));
+      for (let index = from; index < to; index++) encode(writer, index);
       parts.push(writer.bytes());
       await setImmediate();
     }
   };
-  await encodeAll(network.nodeCount, GRAPH.nodes, (writer, node) => writeNode(writer, network, node));
-  await encodeAll(network.channelCount, GRAPH.edges, (writer, channel) => writeChannel(writer, network, channel));
+  await encodeAll(network.nodeCount, (writer, node) => {
+    writer.message(GRAPH.nodes, () => writeNode(writer, network, node));
+  });
+  await encodeAll(network.channelCount, (writer, channel) => {
+    if (!network.closed[channel]) writer.message(GRAPH.edges, () => writeChannel(writer, network, channel));
+  });
   return Buffer.concat(parts);
 }
 

@@ -189,7 +189,8 @@ export function channelMessage(network: Network, channel: number): Message {
   };
 }
 
-function policyMessage(network: Network, arc: number): Message | null {
+/** lnrpc.RoutingPolicy; null where the end has announced nothing. */
+export function policyMessage(network: Network, arc: number): Message | null {
   if (!network.hasPolicy[arc]) return null;
   return {
     time_lock_delta: network.cltvDelta[arc],

@@ -18,17 +18,35 @@ import {
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { RPC_STATUS, RpcRefusal } from "../node/refusal.ts";
 import type { TlsPair } from "./certificate.ts";
+import { listen } from "./listen.ts";
 import { checkMacaroon, type Permission } from "./permissions.ts";
 import type { Message } from "./request.ts";
+import { channelRpcs } from "./rpc/channels.ts";
 import { graphRpcs } from "./rpc/graph.ts";
 import { invoiceRpcs } from "./rpc/invoices.ts";
+import { paymentListRpcs } from "./rpc/payment-list.ts";
 import { paymentRpcs } from "./rpc/payments.ts";
 import { routeRpcs } from "./rpc/routes.ts";
 import type { RpcTable, Scene, Stream, StreamRpc, UnaryRpc } from "./rpc/rpc.ts";
 
-export type NodeServer = { port: number; stop(): Promise<void> };
+export type NodeServer = {
+  port: number;
+  /** In order: calls under way get a moment, streams end as LND ends them. */
+  stop(): Promise<void>;
+  /** As a killed process: every connection breaks, and nobody listens any more. */
+  kill(): void;
+  /** Every connection breaks, and new ones are taken. */
+  dropConnections(): void;
+};
 
-const RPCS: RpcTable = { ...graphRpcs, ...invoiceRpcs, ...paymentRpcs, ...routeRpcs };
+const RPCS: RpcTable = {
+  ...channelRpcs,
+  ...graphRpcs,
+  ...invoiceRpcs,
+  ...paymentListRpcs,
+  ...paymentRpcs,
+  ...routeRpcs,
+};
 const SERVICES = ["lnrpc.State", "lnrpc.Lightning", "routerrpc.Router", "invoicesrpc.Invoices", "verrpc.Versioner"];
 const PROTO_FILES = [
   "lightning.proto",
@@ -41,48 +59,66 @@ const PROTO_FILES = [
 const MAX_UNREAD_MESSAGES = 10_000;
 const STOP_GRACE_MS = 1_000;
 
-/** Listens on loopback; `port` 0 takes a free one. @throws CONFIG_INVALID through grpc-js when the port is taken */
+/** Listens on loopback; `port` 0 takes a free one. @throws EADDRINUSE */
 export async function startNodeServer(
   scene: Scene,
   options: { tls: TlsPair; macaroonRootKey: Uint8Array; port: number },
 ): Promise<NodeServer> {
   const { tls, macaroonRootKey } = options;
+  const { conduct } = scene;
   const server = new Server({ "grpc.max_receive_message_length": 4 * 1024 * 1024 });
-  const guard = (metadata: Metadata, path: string, permission: Permission | undefined) => {
+  const streams = new Set<OpenStream>();
+  const guard = async (metadata: Metadata, path: string, permission: Permission | undefined) => {
+    await conduct.wait(path);
     if (permission === undefined) return;
+    conduct.checkState();
     const values = metadata.get("macaroon").map(String);
     checkMacaroon(macaroonRootKey, values, { permission, path }, scene.world.now());
   };
+  const host: Host = { scene, guard, streams };
   const protos = loadProtos();
   for (const service of SERVICES) {
     const definition = protos[service] as ServiceDefinition;
-    server.addService(withRawGraph(definition), implement(definition, scene, guard));
+    server.addService(withRawGraph(definition), implement(definition, host));
   }
   const pair = { private_key: Buffer.from(tls.keyPem), cert_chain: Buffer.from(tls.certPem) };
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${options.port}`, ServerCredentials.createSsl(null, [pair]), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
-  });
-  return { port, stop: () => stopServer(server) };
+  const injector = server.createConnectionInjector(ServerCredentials.createSsl(null, [pair]));
+  const listener = await listen(options.port, (socket) => injector.injectConnection(socket));
+  return {
+    port: listener.port,
+    stop() {
+      listener.close();
+      for (const { stream, farewell } of streams) farewell ? stream.fail(farewell) : stream.end();
+      return stopServer(server);
+    },
+    kill() {
+      listener.close();
+      listener.breakConnections();
+      server.forceShutdown();
+    },
+    dropConnections: () => listener.breakConnections(),
+  };
 }
 
-type Guard = (metadata: Metadata, path: string, permission: Permission | undefined) => void;
+/** Waits where it is told to, then lets the call pass or throws what LND would answer. */
+type Guard = (metadata: Metadata, path: string, permission: Permission | undefined) => Promise<void>;
+type OpenStream = { stream: Stream; farewell: RpcRefusal | undefined };
+type Host = { scene: Scene; guard: Guard; streams: Set<OpenStream> };
 
-function implement(definition: ServiceDefinition, scene: Scene, guard: Guard): UntypedServiceImplementation {
+function implement(definition: ServiceDefinition, host: Host): UntypedServiceImplementation {
   const handlers: UntypedServiceImplementation = {};
   for (const [name, { path }] of Object.entries(definition)) {
     const rpc = RPCS[path];
     if (!rpc) continue;
-    handlers[name] = "answer" in rpc ? unary(rpc, path, scene, guard) : streaming(rpc, path, scene, guard);
+    handlers[name] = "answer" in rpc ? unary(rpc, path, host) : streaming(rpc, path, host);
   }
   return handlers;
 }
 
-function unary(rpc: UnaryRpc, path: string, scene: Scene, guard: Guard): handleUnaryCall<Message, Message | Buffer> {
+function unary(rpc: UnaryRpc, path: string, { scene, guard }: Host): handleUnaryCall<Message, Message | Buffer> {
   return async (call, callback) => {
     try {
-      guard(call.metadata, path, rpc.permission);
+      await guard(call.metadata, path, rpc.permission);
       callback(null, await rpc.answer(scene, call.request));
     } catch (error) {
       callback(refusalOf(error));
@@ -93,13 +129,15 @@ function unary(rpc: UnaryRpc, path: string, scene: Scene, guard: Guard): handleU
 function streaming(
   rpc: StreamRpc,
   path: string,
-  scene: Scene,
-  guard: Guard,
+  { scene, guard, streams }: Host,
 ): handleServerStreamingCall<Message, Message> {
-  return (call) => {
+  return async (call) => {
     const stream = openStream(call);
+    const open = { stream, farewell: rpc.farewell };
+    streams.add(open);
+    stream.onClosed(() => streams.delete(open));
     try {
-      guard(call.metadata, path, rpc.permission);
+      await guard(call.metadata, path, rpc.permission);
       // LND sends its headers with the first message, so a quiet stream does not tell its client when it has begun.
       rpc.stream(scene, call.request, stream);
     } catch (error) {

@@ -46,8 +46,9 @@ export type Pathfinder = (query: RouteQuery) => FoundRoute | undefined;
 
 /** Keeps its working arrays between searches; one search runs at a time. */
 export function createPathfinder(network: Network): Pathfinder {
-  const labels = allocateLabels(network.nodeCount);
+  let labels = allocateLabels(network.nodeCount);
   return (query) => {
+    if (labels.arc.length < network.nodeCount) labels = allocateLabels(network.nodeCount);
     labels.epoch++;
     if (query.source < 0 || query.target < 0) return undefined;
     if (!search(network, query, labels)) return undefined;
@@ -123,7 +124,7 @@ type Pair = { tail: number; head: number; from: number; to: number };
 
 function relax(network: Network, query: RouteQuery, labels: Labels, pair: Pair): void {
   const { tail, head } = pair;
-  if (query.ignoredNodes?.has(tail) || query.ignoredPairs?.has(pairOf(network, tail, head))) return;
+  if (query.ignoredNodes?.has(tail) || query.ignoredPairs?.has(pairOf(tail, head))) return;
   if (query.lastHop !== undefined && head === query.target && tail !== query.lastHop) return;
   const amount = labels.amount[head]!;
   const terms = unify(network, query, pair, amount);
@@ -185,7 +186,7 @@ function unify(
 
 /** LND's a-priori estimator, with what this payment has already met. */
 function pairProbability(network: Network, query: RouteQuery, pair: Pair, amount: number, arc: number): number {
-  const key = pairOf(network, pair.tail, pair.head);
+  const key = pairOf(pair.tail, pair.head);
   const failedAt = query.memory?.failed.get(key);
   if (failedAt !== undefined && amount >= failedAt) return 0;
   if (amount <= (query.memory?.passed.get(key) ?? 0)) return PASSED_PROBABILITY;

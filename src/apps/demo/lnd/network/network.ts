@@ -39,6 +39,7 @@ export type NetworkDraft = { nodes: NodeDraft[]; channels: ChannelDraft[] };
 
 export type Network = {
   nodeCount: number;
+  /** Closed ones included: their places are not given out again. */
   channelCount: number;
   keys: string[];
   indexOfKey: Map<string, number>;
@@ -49,6 +50,7 @@ export type Network = {
   channelOfId: Map<bigint, number>;
   channelPoints: string[];
   capacityMsat: Float64Array;
+  closed: Uint8Array;
   /** Node at end r, which is the tail of arc r. */
   ends: Uint32Array;
   hasPolicy: Uint8Array;
@@ -62,6 +64,8 @@ export type Network = {
   maxHtlcMsat: Float64Array;
   policyUpdates: Uint32Array;
   balanceMsat: Float64Array;
+  /** What HTLCs on their way have taken from a balance and not yet given to anybody. */
+  lockedMsat: Float64Array;
   /** Enabled arcs by the node they lead to, then by the node they leave: `inArcs[inStart[v] … inStart[v+1])`. */
   inStart: Uint32Array;
   inArcs: Uint32Array;
@@ -114,6 +118,7 @@ function allocate({ nodes, channels }: NetworkDraft): Network {
     channelOfId: new Map(),
     channelPoints: channels.map((channel) => channel.channelPoint),
     capacityMsat: new Float64Array(channels.length),
+    closed: new Uint8Array(channels.length),
     ends: new Uint32Array(arcs),
     hasPolicy: new Uint8Array(arcs),
     enabled: new Uint8Array(arcs),
@@ -125,12 +130,14 @@ function allocate({ nodes, channels }: NetworkDraft): Network {
     maxHtlcMsat: new Float64Array(arcs),
     policyUpdates: new Uint32Array(arcs),
     balanceMsat: new Float64Array(arcs),
+    lockedMsat: new Float64Array(arcs),
     inStart: new Uint32Array(nodes.length + 1),
     inArcs: new Uint32Array(0),
   };
 }
 
-function placeChannel(
+/** Writes a channel to its place `c`, for which there is room. */
+export function placeChannel(
   network: Network,
   channel: ChannelDraft,
   c: number,
@@ -161,7 +168,8 @@ function placeChannel(
   }
 }
 
-function placePolicy(network: Network, arc: number, policy: Policy | undefined): void {
+/** What end `arc` announces from here on. Whoever changes `disabled` goes on to {@link indexArcs}. */
+export function placePolicy(network: Network, arc: number, policy: Policy | undefined): void {
   if (!policy) return;
   network.hasPolicy[arc] = 1;
   network.enabled[arc] = policy.disabled ? 0 : 1;
@@ -186,8 +194,10 @@ function drawOnline(network: Network, draft: NetworkDraft, seed: number, trusted
   });
 }
 
-function indexArcs(network: Network): void {
-  const { ends, enabled, inStart } = network;
+/** Sorts the enabled arcs anew, for searches. */
+export function indexArcs(network: Network): void {
+  const { ends, enabled } = network;
+  const inStart = new Uint32Array(network.nodeCount + 1);
   const arcs: number[] = [];
   for (let arc = 0; arc < ends.length; arc++) if (enabled[arc]) arcs.push(arc);
   // Sorting by (head, tail) as one number keeps parallel channels side by side.
@@ -195,6 +205,7 @@ function indexArcs(network: Network): void {
   network.inArcs = Uint32Array.from(arcs).sort((a, b) => rank(a) - rank(b) || a - b);
   for (const arc of arcs) inStart[ends[arc ^ 1]! + 1]!++;
   for (let v = 0; v < network.nodeCount; v++) inStart[v + 1]! += inStart[v]!;
+  network.inStart = inStart;
 }
 
 function malformed(reason: string): OracleError {

@@ -7,7 +7,7 @@ import { buildNetwork, type ChannelDraft, type Network, type Policy } from "./ne
 import { placeNodes } from "./place-nodes.ts";
 import type { Route } from "./route.ts";
 import { drawSyntheticGraph } from "./synthetic-graph.ts";
-import { settleLegs, walkRoute } from "./walk-route.ts";
+import { lockLegs, settleLegs, walkRoute } from "./walk-route.ts";
 
 const HEIGHT = 900_000;
 const key = (name: string) => `02${name.charCodeAt(0).toString(16).padStart(64, "0")}`;
@@ -115,10 +115,10 @@ describe("a route is found as LND finds it", () => {
     const memory = emptyMemory();
     const { route, probability } = find(network, { memory })!;
     expect(probability).toBeCloseTo(0.95 * 0.6, 6);
-    remember(memory, network, 0, route, { code: "TEMPORARY_CHANNEL_FAILURE", sourceIndex: 1 });
+    remember(memory, 0, route, { code: "TEMPORARY_CHANNEL_FAILURE", sourceIndex: 1 });
     expect(find(network, { memory })).toBeUndefined();
     expect(find(network, { memory, amountMsat: 99_999 })).toBeDefined();
-    remember(memory, network, 0, route, { code: "UNKNOWN_NEXT_PEER", sourceIndex: 1 });
+    remember(memory, 0, route, { code: "UNKNOWN_NEXT_PEER", sourceIndex: 1 });
     expect(find(network, { memory, amountMsat: 99_999 })).toBeUndefined();
   });
 });
@@ -254,7 +254,10 @@ describe("money is neither made nor lost", () => {
           if (!found) continue;
           const before = nodeSums(network);
           const walk = walkRoute(network, from, found.route, HEIGHT);
-          if (walk.arrived) settleLegs(network, walk.legs);
+          if (walk.arrived) {
+            lockLegs(network, walk.legs);
+            settleLegs(network, walk.legs);
+          }
           settled += walk.arrived ? 1 : 0;
           const kept = new Map(found.route.hops.map((hop) => [hop.node, hop.feeMsat]));
           nodeSums(network).forEach((sum, node) => {

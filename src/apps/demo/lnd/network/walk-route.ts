@@ -1,8 +1,8 @@
 /**
  * Carries one HTLC along a route, through the balances nobody sees, the way LND's nodes would forward it.
  *
- * Forwarding is not strict: a node may use any of its channels with the next one. Walking changes nothing;
- * `settleLegs` moves the balances once the payee has taken the payment.
+ * Forwarding is not strict: a node may use any of its channels with the next one. Walking changes nothing: money that
+ * is under way is locked, and then given to the other end or back.
  */
 import type { Failure, FailureCode } from "./failure.ts";
 import { feeOf, headOf, type Network } from "./network.ts";
@@ -11,7 +11,8 @@ import type { Hop, Route } from "./route.ts";
 /** One channel direction used, with the amount that crosses it. */
 export type Leg = { arc: number; amountMsat: number };
 
-export type Walk = { arrived: true; legs: Leg[] } | { arrived: false; failure: Failure };
+/** `legs` are those it has crossed, also when it comes back. */
+export type Walk = { arrived: true; legs: Leg[] } | { arrived: false; legs: Leg[]; failure: Failure };
 
 /** Blocks an outgoing HTLC must have left, and may have at most (LND: outgoing-cltv-reject, max-cltv-expiry). */
 const MIN_BLOCKS_LEFT = 3;
@@ -33,7 +34,7 @@ export function walkRoute(network: Network, source: number, route: Route, height
       const arc = choice === "UNKNOWN_NEXT_PEER" ? undefined : arcOf(network, hop.channelId, at);
       const htlcMsat = choice === "FEE_INSUFFICIENT" || choice === "AMOUNT_BELOW_MINIMUM" ? incoming.amountMsat : 0;
       const failure = { code: choice, sourceIndex: position, htlcMsat, ...(arc !== undefined && { arc }) };
-      return { arrived: false, failure };
+      return { arrived: false, legs, failure };
     }
     legs.push({ arc: choice, amountMsat: outgoing.amountMsat });
     at = hop.node;
@@ -41,19 +42,35 @@ export function walkRoute(network: Network, source: number, route: Route, height
   }
   const last = route.hops.at(-1)!;
   if (last.forwardMsat !== incoming.amountMsat) {
-    return { arrived: false, failure: { code: "FINAL_INCORRECT_HTLC_AMOUNT", sourceIndex: route.hops.length } };
+    return { arrived: false, legs, failure: { code: "FINAL_INCORRECT_HTLC_AMOUNT", sourceIndex: route.hops.length } };
   }
   if (last.expiry !== incoming.expiry) {
-    return { arrived: false, failure: { code: "FINAL_INCORRECT_CLTV_EXPIRY", sourceIndex: route.hops.length } };
+    return { arrived: false, legs, failure: { code: "FINAL_INCORRECT_CLTV_EXPIRY", sourceIndex: route.hops.length } };
   }
   return { arrived: true, legs };
 }
 
-/** Moves what crossed each channel to its other end. What a channel holds in all stays the same. */
-export function settleLegs(network: Network, legs: readonly Leg[]): void {
+/** Takes what crosses each channel out of its sender's balance; it is nobody's until it is given on or back. */
+export function lockLegs(network: Network, legs: readonly Leg[]): void {
   for (const { arc, amountMsat } of legs) {
     network.balanceMsat[arc]! -= amountMsat;
+    network.lockedMsat[arc]! += amountMsat;
+  }
+}
+
+/** Gives what is locked to the other ends. What a channel holds in all stays the same. */
+export function settleLegs(network: Network, legs: readonly Leg[]): void {
+  for (const { arc, amountMsat } of legs) {
+    network.lockedMsat[arc]! -= amountMsat;
     network.balanceMsat[arc ^ 1]! += amountMsat;
+  }
+}
+
+/** Gives what is locked back to where it came from. */
+export function returnLegs(network: Network, legs: readonly Leg[]): void {
+  for (const { arc, amountMsat } of legs) {
+    network.lockedMsat[arc]! -= amountMsat;
+    network.balanceMsat[arc]! += amountMsat;
   }
 }
 

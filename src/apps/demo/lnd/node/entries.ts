@@ -44,4 +44,7 @@ export type SettledEntry = {
   legs: { channelId: string; from: string; amountMsat: number }[];
 };
 
-export type JournalEntry = InvoiceEntry | CancelEntry | SettledEntry;
+/** A payment that was made and is not to be shown any more. */
+export type ForgottenEntry = { type: "forgotten"; node: string; hash: string };
+
+export type JournalEntry = InvoiceEntry | CancelEntry | SettledEntry | ForgottenEntry;

@@ -65,6 +65,8 @@ export function createPaymentBook() {
       if (earlier?.status === "SUCCEEDED") throw new RpcRefusal("invoice is already paid", RPC_STATUS.alreadyExists);
       if (earlier?.status === "IN_FLIGHT") throw new RpcRefusal("payment is in transition", RPC_STATUS.alreadyExists);
       const payment: PaymentRecord = { ...start, index: nextIndex++, status: "IN_FLIGHT", attempts: [] };
+      // A further try is the newest payment, so the map stays in the order of the indexes.
+      byHash.delete(payment.hash);
       byHash.set(payment.hash, payment);
       return payment;
     },
@@ -97,6 +99,24 @@ export function createPaymentBook() {
       tell(payment);
     },
 
+    /** In the order they were begun. */
+    all: (): IterableIterator<PaymentRecord> => byHash.values(),
+
+    /** @throws RpcRefusal UNKNOWN for one that is not there, or under way */
+    remove(hash: string): void {
+      const payment = byHash.get(hash);
+      if (!payment) throw new RpcRefusal("non bucket element in payments bucket");
+      refuseInFlight(payment);
+      byHash.delete(hash);
+    },
+    /** Forgets how a payment failed on its way. @throws RpcRefusal as {@link remove} */
+    removeFailedAttempts(hash: string): void {
+      const payment = byHash.get(hash);
+      if (!payment) throw new RpcRefusal("non bucket element in payments bucket");
+      refuseInFlight(payment);
+      payment.attempts = payment.attempts.filter((attempt) => attempt.status !== "FAILED");
+    },
+
     /** Calls back at every change of one payment, until the returned function is called. */
     follow(hash: string, listener: (payment: PaymentRecord) => void): () => void {
       const followers = listeners.get(hash) ?? new Set();
@@ -107,4 +127,10 @@ export function createPaymentBook() {
       };
     },
   };
+}
+
+function refuseInFlight({ hash, status }: PaymentRecord): void {
+  if (status !== "IN_FLIGHT") return;
+  const words = `payment '${hash}' has inflight HTLCsand therefore cannot be deleted: payment is in transition`;
+  throw new RpcRefusal(words);
 }

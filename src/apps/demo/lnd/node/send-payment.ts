@@ -73,7 +73,7 @@ async function attemptAll(
     const result = await sendToRoute(world, payer, payment, found.route, payload);
     if (result.settled) return undefined;
     if (result.failure.sourceIndex >= found.route.hops.length) return "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS";
-    remember(memory, world.network, payer.index, found.route, result.failure);
+    remember(memory, payer.index, found.route, result.failure);
   }
   return "FAILURE_REASON_NO_ROUTE";
 }

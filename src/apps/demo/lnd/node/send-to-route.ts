@@ -1,7 +1,8 @@
 /** One attempt: an HTLC along a given route, and what becomes of it at the payee. */
 import type { Failure } from "../network/failure.ts";
 import type { Route } from "../network/route.ts";
-import { type Leg, settleLegs, walkRoute } from "../network/walk-route.ts";
+import { type Leg, returnLegs, settleLegs } from "../network/walk-route.ts";
+import { carryHtlc } from "./carry-htlc.ts";
 import type { SettledEntry } from "./entries.ts";
 import type { Attempt, PaymentRecord } from "./payment-book.ts";
 import { blockHeight, type LocalNode, localNodeAt, type World } from "./world.ts";
@@ -16,8 +17,7 @@ export type AttemptResult =
 /**
  * Resolves when the payment is durable at both ends, or has failed.
  *
- * The HTLC is carried, taken and its balances moved in one go, so no two payments spend the same money. Nobody is
- * told of it before the journal has it.
+ * Nobody is told of a payment before the journal has it.
  */
 export async function sendToRoute(
   world: World,
@@ -28,28 +28,33 @@ export async function sendToRoute(
 ): Promise<AttemptResult> {
   const { network, now } = world;
   const attempt = payer.payments.startAttempt(payment, route, now());
-  const height = blockHeight(now());
-  const walk = walkRoute(network, payer.index, route, height);
+  const carried = await carryHtlc(world, payer, route);
   const failed = (failure: Failure): AttemptResult => {
     payer.payments.failAttempt(payment, attempt, failure, now());
     return { settled: false, attempt, failure };
   };
-  if (!walk.arrived) return failed(walk.failure);
+  if (!carried.arrived) return failed(carried.failure);
 
+  const height = blockHeight(now());
   const last = route.hops.at(-1)!;
   const payee = localNodeAt(world, last.node);
   const { channelId, forwardMsat: amountMsat, expiry } = last;
   const htlc = { channelId, amountMsat, expiry, height, ...payload };
   const accepted = payee ? payee.invoices.accept(payment.hash, htlc) : "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS";
   if (!payee || accepted !== true) {
+    returnLegs(network, carried.legs);
     const code = accepted === true ? "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS" : accepted;
     return failed({ code, sourceIndex: route.hops.length, height });
   }
 
-  settleLegs(network, walk.legs);
-  const entry = writeSettled(world, { payer, payee, payment, route, legs: walk.legs });
+  const entry = writeSettled(world, { payer, payee, payment, route, legs: carried.legs });
   await world.journal.append(entry);
+  settleLegs(network, carried.legs);
   payee.invoices.settle(payment.hash, { amountMsat, settledAt: entry.settledAt, settleIndex: entry.settleIndex });
+  const homeward = route.hops.map((hop) => network.keys[hop.node]!).reverse();
+  for (let held = world.holds.firstOf(homeward, "back"); held; held = world.holds.firstOf(homeward, "back")) {
+    await held.opened;
+  }
   payer.payments.succeed(payment, attempt, entry.preimage, entry.settledAt);
   return { settled: true, attempt };
 }

@@ -2,10 +2,12 @@
 import type { UnixSeconds } from "../../../../core/units.ts";
 import { type Journal, openJournal } from "../journal.ts";
 import { createPathfinder, type Pathfinder } from "../network/find-route.ts";
+import { createGossip, type Gossip } from "../network/gossip.ts";
 import type { Network } from "../network/network.ts";
 import type { Hop, Route } from "../network/route.ts";
-import { arcOf, type Leg, settleLegs } from "../network/walk-route.ts";
+import { arcOf, type Leg, lockLegs, settleLegs } from "../network/walk-route.ts";
 import type { HopEntry, JournalEntry, SettledEntry } from "./entries.ts";
+import { createHolds, type Holds } from "./holds.ts";
 import { createInvoiceBook, type InvoiceBook } from "./invoice-book.ts";
 import { createPaymentBook, type PaymentBook } from "./payment-book.ts";
 
@@ -21,6 +23,8 @@ export type LocalNode = {
 
 export type World = {
   network: Network;
+  gossip: Gossip;
+  holds: Holds;
   findRoute: Pathfinder;
   journal: Journal<JournalEntry>;
   nodes: Map<string, LocalNode>;
@@ -62,9 +66,13 @@ export async function openWorld(options: {
     replayed: () => {
       for (const node of nodes.values()) node.invoices.forgetOld();
     },
-    isKept: (entry) => entry.type === "settled" || (nodes.get(entry.node)?.invoices.isKept(entry) ?? true),
+    isKept: (entry) => {
+      if (entry.type === "settled" || entry.type === "forgotten") return true;
+      return nodes.get(entry.node)?.invoices.isKept(entry) ?? true;
+    },
   });
-  return { network, findRoute: createPathfinder(network), journal, nodes, now };
+  const gossip = createGossip(network, now, () => blockHeight(now()));
+  return { network, gossip, holds: createHolds(), findRoute: createPathfinder(network), journal, nodes, now };
 }
 
 /** Our node at this place of the network, if it is one of ours. */
@@ -84,6 +92,9 @@ function replay(network: Network, nodes: Map<string, LocalNode>, entry: JournalE
     case "settled":
       replaySettled(network, nodes, entry);
       break;
+    case "forgotten":
+      nodes.get(entry.node)?.payments.remove(entry.hash);
+      break;
   }
 }
 
@@ -98,7 +109,9 @@ function replaySettled(network: Network, nodes: Map<string, LocalNode>, entry: S
     const attempt = payments.startAttempt(payment, readRoute(network, entry), startedAt);
     payments.succeed(payment, attempt, preimage, settledAt);
   }
-  settleLegs(network, readLegs(network, entry));
+  const legs = readLegs(network, entry);
+  lockLegs(network, legs);
+  settleLegs(network, legs);
 }
 
 /** The legs that exist in this network too: another snapshot may have been loaded since. */

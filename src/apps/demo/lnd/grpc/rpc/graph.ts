@@ -1,11 +1,14 @@
 /** RPCs that tell about the node and the public graph. Permission info:read; GetState needs none. */
 import { createHash } from "node:crypto";
+import { headOf } from "../../network/network.ts";
 import { INVOICE_FEATURES } from "../../node/add-invoice.ts";
 import { RPC_STATUS, RpcRefusal } from "../../node/refusal.ts";
 import { blockHeight } from "../../node/world.ts";
+import { graphUpdateMessage } from "../graph-update.ts";
 import { channelMessage, featuresMessage, nodeMessage } from "../messages.ts";
 import { integerOf, isSet, type Message, nodeOf, textOf } from "../request.ts";
-import type { RpcTable, Scene } from "./rpc.ts";
+import { ownArcs } from "./channels.ts";
+import type { RpcTable, Scene, Stream } from "./rpc.ts";
 
 const VERSION = { app_major: 0, app_minor: 20, app_patch: 3, app_pre_release: "beta" };
 const VERSION_TEXT = "0.20.3-beta";
@@ -13,14 +16,13 @@ const VERSION_TEXT = "0.20.3-beta";
 const BUILD_TAGS = ["routerrpc", "invoicesrpc", "signrpc", "walletrpc", "chainrpc"];
 
 export const graphRpcs: RpcTable = {
-  "/lnrpc.State/GetState": { permission: undefined, answer: () => ({ state: "SERVER_ACTIVE" }) },
+  "/lnrpc.State/GetState": { permission: undefined, answer: ({ conduct }) => ({ state: conduct.state() }) },
   "/verrpc.Versioner/GetVersion": { permission: "info:read", answer: getVersion },
   "/lnrpc.Lightning/GetInfo": { permission: "info:read", answer: getInfo },
   "/lnrpc.Lightning/DescribeGraph": { permission: "info:read", answer: ({ graphBytes }) => graphBytes() },
   "/lnrpc.Lightning/GetNodeInfo": { permission: "info:read", answer: getNodeInfo },
   "/lnrpc.Lightning/GetChanInfo": { permission: "info:read", answer: getChannelInfo },
-  // Gossip of this world never changes; the stream stays open and silent.
-  "/lnrpc.Lightning/SubscribeChannelGraph": { permission: "info:read", stream: () => undefined },
+  "/lnrpc.Lightning/SubscribeChannelGraph": { permission: "info:read", stream: subscribe },
 };
 
 function getVersion(): Message {
@@ -29,8 +31,8 @@ function getVersion(): Message {
 
 function getInfo({ world, node }: Scene): Message {
   const { network } = world;
-  const channels = channelsOf({ world }, node.index);
-  const active = channels.filter((channel) => network.online[peerOver(network.ends, channel, node.index)]);
+  const arcs = ownArcs(network, node.index);
+  const active = arcs.filter((arc) => network.online[headOf(network, arc)]);
   const height = blockHeight(world.now());
   return {
     version: `${VERSION_TEXT} commit=simulated`,
@@ -38,8 +40,8 @@ function getInfo({ world, node }: Scene): Message {
     alias: network.aliases[node.index],
     color: "#3399ff",
     num_active_channels: active.length,
-    num_inactive_channels: channels.length - active.length,
-    num_peers: new Set(active.map((channel) => peerOver(network.ends, channel, node.index))).size,
+    num_inactive_channels: arcs.length - active.length,
+    num_peers: new Set(active.map((arc) => headOf(network, arc))).size,
     block_height: height,
     block_hash: createHash("sha256").update(`block ${height}`).digest("hex"),
     best_header_timestamp: world.now(),
@@ -55,7 +57,7 @@ function getNodeInfo({ world }: Scene, request: Message): Message {
   const { network } = world;
   const index = nodeOf(network, textOf(request, "pub_key"));
   if (index === undefined) throw new RpcRefusal("unable to find node", RPC_STATUS.notFound);
-  const channels = channelsOf({ world }, index);
+  const channels = ownArcs(network, index).map((arc) => arc >> 1);
   return {
     node: nodeMessage(network, index),
     num_channels: channels.length,
@@ -64,24 +66,22 @@ function getNodeInfo({ world }: Scene, request: Message): Message {
   };
 }
 
+/** Changes from here on, and nothing of what there was. */
+function subscribe({ world }: Scene, _request: Message, stream: Stream): void {
+  const { network, gossip } = world;
+  const unsubscribe = gossip.subscribe((change) => {
+    stream.send(graphUpdateMessage(network, change, INVOICE_FEATURES));
+  });
+  stream.onClosed(unsubscribe);
+}
+
 function getChannelInfo({ world }: Scene, request: Message): Message {
   const { network } = world;
   const point = textOf(request, "chan_point");
-  const channel =
-    point === "" ? network.channelOfId.get(integerOf(request, "chan_id")) : network.channelPoints.indexOf(point);
-  if (channel === undefined || channel < 0) throw new RpcRefusal("edge not found", RPC_STATUS.notFound);
+  const id = integerOf(request, "chan_id");
+  if (id === 0n && point === "") throw new RpcRefusal("specify either chan_id or chan_point");
+  const channel = id === 0n ? network.channelPoints.indexOf(point) : network.channelOfId.get(id);
+  if (channel === undefined || channel < 0 || network.closed[channel])
+    throw new RpcRefusal("edge not found", RPC_STATUS.notFound);
   return channelMessage(network, channel);
-}
-
-function channelsOf({ world }: Pick<Scene, "world">, node: number): number[] {
-  const { ends, channelCount } = world.network;
-  const channels: number[] = [];
-  for (let channel = 0; channel < channelCount; channel++) {
-    if (ends[2 * channel] === node || ends[2 * channel + 1] === node) channels.push(channel);
-  }
-  return channels;
-}
-
-function peerOver(ends: Uint32Array, channel: number, node: number): number {
-  return ends[2 * channel] === node ? ends[2 * channel + 1]! : ends[2 * channel]!;
 }

@@ -25,10 +25,13 @@ import {
 } from "../request.ts";
 import type { RpcTable, Scene, Stream } from "./rpc.ts";
 
+/** A payment under way goes on when the node is back. */
+const farewell = new RpcRefusal("routerrpc server shutting down");
+
 export const paymentRpcs: RpcTable = {
   "/lnrpc.Lightning/DecodePayReq": { permission: "offchain:read", answer: decode },
-  "/routerrpc.Router/SendPaymentV2": { permission: "offchain:write", stream: send },
-  "/routerrpc.Router/TrackPaymentV2": { permission: "offchain:read", stream: track },
+  "/routerrpc.Router/SendPaymentV2": { permission: "offchain:write", stream: send, farewell },
+  "/routerrpc.Router/TrackPaymentV2": { permission: "offchain:read", stream: track, farewell },
   "/routerrpc.Router/SendToRouteV2": { permission: "offchain:write", answer: sendAlong },
 };
 

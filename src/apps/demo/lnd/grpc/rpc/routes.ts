@@ -81,9 +81,7 @@ function readRestrictions(network: Scene["world"]["network"], request: Message) 
   const known = (key: Buffer) => nodeOf(network, key) ?? -1;
   return {
     ignoredNodes: new Set(nodes.map(known)),
-    ignoredPairs: new Set(
-      pairs.map((pair) => pairOf(network, known(bytesOf(pair, "from")), known(bytesOf(pair, "to")))),
-    ),
+    ignoredPairs: new Set(pairs.map((pair) => pairOf(known(bytesOf(pair, "from")), known(bytesOf(pair, "to"))))),
     ...(channels.length > 0 && { outgoingChannels: new Set(channels) }),
     ...(lastHopKey.length > 0 && { lastHop: known(lastHopKey) }),
   };
