@@ -13,6 +13,11 @@ const verification = z
   .string()
   .regex(/^[\x20-\x7e]{1,200}$/, "1 to 200 printable characters")
   .optional();
+const hostAndPort = z
+  .string()
+  .regex(/^[A-Za-z0-9.-]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, "host:port")
+  .optional();
+const file = z.string().min(1).optional();
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 /** 64 hex digits each, separated by commas. */
 const keys = z.string().transform((text) =>
@@ -45,13 +50,16 @@ const environment = z.object({
   GRAPH: z.string().min(1).optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DB_POOL_MAX: z.coerce.number().int().min(2).max(200).default(20),
-  LND_GRPC_HOST: z
-    .string()
-    .regex(/^[A-Za-z0-9.-]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, "host:port")
-    .optional(),
-  LND_TLS_CERT_PATH: z.string().min(1).optional(),
-  LND_INVOICE_MACAROON_PATH: z.string().min(1).optional(),
-  LND_READONLY_MACAROON_PATH: z.string().min(1).optional(),
+  LND_GRPC_HOST: hostAndPort,
+  LND_TLS_CERT_PATH: file,
+  LND_INVOICE_MACAROON_PATH: file,
+  LND_READONLY_MACAROON_PATH: file,
+  LND_PAY_MACAROON_PATH: file,
+  LND_FALLBACK_GRPC_HOST: hostAndPort,
+  LND_FALLBACK_TLS_CERT_PATH: file,
+  LND_FALLBACK_INVOICE_MACAROON_PATH: file,
+  LND_FALLBACK_READONLY_MACAROON_PATH: file,
+  LND_FALLBACK_PAY_MACAROON_PATH: file,
   CRAWL_INTERVAL_LND_GRAPH_SEC: seconds(3600, 10),
   RECONCILE_INTERVAL_SEC: seconds(600, 10),
   L402_MACAROON_SECRET: z.string().optional(),
@@ -98,15 +106,17 @@ const REQUIRED_IN_PRODUCTION = {
 /** Who reads the settings: a process, or a command that needs only some of them. */
 export type Reader = keyof typeof REQUIRED_IN_PRODUCTION;
 
-/** The settings of one real LND; absent when the simulated one is to be used. */
+/** The settings of one real LND. What it has no macaroon for it is not asked. */
 export type LndConfig = {
   host: string;
   tlsCertPath: string;
   invoiceMacaroonPath: string | undefined;
   readonlyMacaroonPath: string | undefined;
+  payMacaroonPath: string | undefined;
 };
 
-export type Config = z.infer<typeof environment> & { lnd: LndConfig | undefined };
+/** `lnd` is absent when the simulated one is to be used, `lndFallback` when there is no second one. */
+export type Config = z.infer<typeof environment> & { lnd: LndConfig | undefined; lndFallback: LndConfig | undefined };
 
 /**
  * Reads and checks the environment.
@@ -123,7 +133,7 @@ export function readConfig(reader: Reader = "tool", env: NodeJS.ProcessEnv = pro
   const config = parsed.data;
   const problems = [...weakSecrets(config), ...missingNames(config, reader)];
   if (problems.length > 0) throw invalid(problems);
-  return { ...config, lnd: lndConfig(config) };
+  return { ...config, lnd: lndConfig(config, "LND"), lndFallback: lndConfig(config, "LND_FALLBACK") };
 }
 
 function readSecretFile(given: Record<string, unknown>, name: string): void {
@@ -160,23 +170,33 @@ function weakSecrets(config: z.infer<typeof environment>): string[] {
 }
 
 function missingNames(config: z.infer<typeof environment>, reader: Reader): string[] {
+  const fallback = config.LND_FALLBACK_GRPC_HOST === undefined ? [] : missingOfFallback(config);
   if (config.NODE_ENV === "production") {
-    return REQUIRED_IN_PRODUCTION[reader]
-      .filter((name) => config[name] === undefined)
-      .map((name) => `${name} is required in production`);
+    const missing = REQUIRED_IN_PRODUCTION[reader].filter((name) => config[name] === undefined);
+    return [...missing.map((name) => `${name} is required in production`), ...fallback];
   }
   if (config.LND_GRPC_HOST !== undefined && config.LND_TLS_CERT_PATH === undefined)
-    return ["LND_TLS_CERT_PATH is required with LND_GRPC_HOST"];
-  return [];
+    return ["LND_TLS_CERT_PATH is required with LND_GRPC_HOST", ...fallback];
+  return fallback;
 }
 
-function lndConfig(config: z.infer<typeof environment>): LndConfig | undefined {
-  if (config.LND_GRPC_HOST === undefined || config.LND_TLS_CERT_PATH === undefined) return undefined;
+/** A second node is asked for its key before it is asked for anything else, which takes its readonly macaroon. */
+function missingOfFallback(config: z.infer<typeof environment>): string[] {
+  return (["LND_GRPC_HOST", "LND_FALLBACK_TLS_CERT_PATH", "LND_FALLBACK_READONLY_MACAROON_PATH"] as const)
+    .filter((name) => config[name] === undefined)
+    .map((name) => `${name} is required with LND_FALLBACK_GRPC_HOST`);
+}
+
+function lndConfig(config: z.infer<typeof environment>, prefix: "LND" | "LND_FALLBACK"): LndConfig | undefined {
+  const host = config[`${prefix}_GRPC_HOST`];
+  const tlsCertPath = config[`${prefix}_TLS_CERT_PATH`];
+  if (host === undefined || tlsCertPath === undefined) return undefined;
   return {
-    host: config.LND_GRPC_HOST,
-    tlsCertPath: config.LND_TLS_CERT_PATH,
-    invoiceMacaroonPath: config.LND_INVOICE_MACAROON_PATH,
-    readonlyMacaroonPath: config.LND_READONLY_MACAROON_PATH,
+    host,
+    tlsCertPath,
+    invoiceMacaroonPath: config[`${prefix}_INVOICE_MACAROON_PATH`],
+    readonlyMacaroonPath: config[`${prefix}_READONLY_MACAROON_PATH`],
+    payMacaroonPath: config[`${prefix}_PAY_MACAROON_PATH`],
   };
 }
 

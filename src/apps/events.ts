@@ -2,13 +2,15 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { OracleError } from "../core/errors.ts";
 import type { Operator, OperatorRefused } from "../oracle/access/admit-operator.ts";
+import { lndEvents } from "./lnd-events.ts";
 import type { Logger } from "./log.ts";
 
 export type Events = ReturnType<typeof createEvents>;
 
 /** What a reconciliation found, as far as it is told to operators. */
 type BooksFound = {
-  at: number;
+  /** Undefined when not every node could be asked. */
+  at: number | undefined;
   differenceMsat: bigint;
   unclaimedMsat: bigint;
   tokensMsat: bigint;
@@ -41,7 +43,6 @@ export function createEvents(log: Logger) {
   const operatorRefusals = counter("operator_refusals_total", "Operator's tokens refused", ["operation", "reason"]);
   const limited = counter("rate_limit_hits_total", "Requests refused by a limit", ["limit"]);
   const failures = counter("failures_total", "Failures by code and place", ["place", "code"]);
-  const lndUp = gauge("lnd_reachable", "1 while LND answers GetInfo");
   const graphNodes = gauge("graph_nodes", "Nodes of the newest graph");
   const graphChannels = gauge("graph_channels", "Channels of the newest graph");
   const graphSeconds = gauge("graph_refresh_seconds", "Duration of the last graph refresh by stage", ["stage"]);
@@ -59,6 +60,7 @@ export function createEvents(log: Logger) {
   return {
     registry,
     log,
+    ...lndEvents(registry, log),
     request(operation: string, status: number, seconds: number): void {
       requests.observe({ operation, status: String(status) }, seconds);
       if (seconds > 1) log.warn({ operation, status, seconds: Number(seconds.toFixed(3)) }, "slow request");
@@ -102,9 +104,6 @@ export function createEvents(log: Logger) {
         log.error({ ...details, stack: error instanceof Error ? error.stack : undefined }, "unexpected failure");
       else log.warn(details, "failure");
     },
-    lnd(reachable: boolean): void {
-      lndUp.set(reachable ? 1 : 0);
-    },
     graphLoaded(counts: { nodes: number; channels: number }): void {
       graphNodes.set(counts.nodes);
       graphChannels.set(counts.channels);
@@ -139,7 +138,7 @@ export function createEvents(log: Logger) {
       unclaimed.set(Number(books.unclaimedMsat));
       tokens.set(Number(books.tokensMsat));
       revenue.set(Number(books.revenueMsat));
-      reconciledAt.set(books.at);
+      if (books.at !== undefined) reconciledAt.set(books.at);
       if (books.findings.length > 0) log.error({ findings: books.findings }, "the books do not hold");
     },
     scored(at: number): void {

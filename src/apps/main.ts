@@ -39,13 +39,14 @@ export async function main(what: Process): Promise<void> {
 
 /** Everything from the environment: what several processes share cannot be embedded in one of them. */
 function configuredWorld(config: Config, what: Process): World {
-  const { DATABASE_URL: databaseUrl, lnd } = config;
+  const { DATABASE_URL: databaseUrl, lnd, lndFallback } = config;
   if (databaseUrl === undefined || lnd === undefined) {
     throw new OracleError("CONFIG_INVALID", `${what} alone needs DATABASE_URL and LND_*; "all" embeds what is missing`);
   }
   return {
     databaseUrl,
     lnd,
+    lndFallback,
     l402MacaroonSecret: config.L402_MACAROON_SECRET,
     nostrPrivateKey: config.NOSTR_PRIVATE_KEY,
     nostrRelays: config.NOSTR_RELAYS ?? [],
@@ -67,6 +68,7 @@ async function embeddedWorld(config: Config, own: Own, signal: AbortSignal): Pro
   return {
     databaseUrl,
     lnd,
+    lndFallback: config.lndFallback,
     l402MacaroonSecret: config.L402_MACAROON_SECRET ?? secrets.l402MacaroonSecret,
     nostrPrivateKey: config.NOSTR_PRIVATE_KEY ?? secrets.nostrPrivateKey,
     nostrRelays: config.NOSTR_RELAYS ?? (demo ? [demo.relayUrl] : []),

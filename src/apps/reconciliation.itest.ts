@@ -57,7 +57,11 @@ test("payments are booked as they come, and reconciled when nobody listened", as
   };
   const booked = async (hashes: Uint8Array[]) => (await receiptTable(database.pool).amounts(hashes)).size;
   const before = await payOne();
-  const following = followReceipts({ database: database.pool, lnd, events });
+  const following = followReceipts({
+    database: database.pool,
+    nodes: [{ connections: new Map(Object.entries({ invoice: lnd.invoice, readonly: lnd.readonly })) as never }],
+    events,
+  });
   await expect.poll(() => booked([before]), { timeout: 10_000 }).toBe(1);
   const during = await payOne();
   await expect.poll(() => booked([during]), { timeout: 10_000 }).toBe(1);
@@ -75,11 +79,11 @@ test("payments are booked as they come, and reconciled when nobody listened", as
   const stages: string[] = [];
   const found = await reconcileNow({
     database: database.pool,
-    lnd: lnd.readonly,
+    nodes: [lnd.readonly],
     signal: new AbortController().signal,
     onStage: (stage) => stages.push(stage),
   });
-  expect(found).toMatchObject({ ok: true, differenceMsat: 0n, node: { healed: 1, differences: [], unknown: [] } });
+  expect(found).toMatchObject({ ok: true, differenceMsat: 0n, nodes: [{ healed: 1, differences: [] }], unknown: [] });
   expect(found.books).toMatchObject({ lightningMsat: 3_000n, unclaimedMsat: 3_000n });
   expect(await booked([before, during, unheard])).toBe(3);
   expect(await booked([foreign, canceled])).toBe(0);
@@ -88,7 +92,7 @@ test("payments are booked as they come, and reconciled when nobody listened", as
   const reported: object[] = [];
   const job = reconcileJob({
     database: database.pool,
-    lnd: lnd.readonly,
+    nodes: () => [lnd.readonly],
     everySec: 600,
     events: { reconciled: (facts) => void reported.push(facts) },
     signal: new AbortController().signal,

@@ -9,15 +9,24 @@ import { type Books, checkBooks, reconciliationTable } from "../adapters/postgre
 import { type Reconciliation, reconcile } from "../oracle/ledger/reconcile.ts";
 import { now } from "./clock.ts";
 
-/** Reconciles once. `lnd` needs info:read and invoices:read; without it only the books are checked. */
+/** Reconciles once. Each of `nodes` needs info:read and invoices:read; without any only the books are checked. */
 export function reconcileNow(deps: {
   database: Database;
-  lnd: LndClient | undefined;
+  nodes: readonly LndClient[];
   signal: AbortSignal;
   onStage?: (stage: string) => void;
 }): Promise<Reconciliation<Books>> {
-  const { database, lnd, signal, onStage } = deps;
-  const node = lnd && {
+  const { database, nodes, onStage, signal } = deps;
+  const ports = {
+    nodes: nodes.map((lnd) => nodePorts(lnd, deps)),
+    checkBooks: () => checkBooks(database, onStage),
+    ...reconciliationTable(database),
+  };
+  return reconcile(ports, { now: now(), signal });
+}
+
+function nodePorts(lnd: LndClient, { database, signal, onStage }: Parameters<typeof reconcileNow>[0]) {
+  return {
     ...receiptTable(database),
     nodePubkey: async () => (await getInfo(lnd, { signal })).nodePubkey,
     listInvoices: (page: { afterAddIndex: bigint; limit: number }) => {
@@ -26,6 +35,4 @@ export function reconcileNow(deps: {
     },
     lookupInvoice: (paymentHash: Uint8Array) => lookupInvoice(lnd, paymentHash, { signal }),
   };
-  const ports = { node, checkBooks: () => checkBooks(database, onStage), ...reconciliationTable(database) };
-  return reconcile(ports, { now: now(), signal });
 }

@@ -7,6 +7,8 @@ import type { LndEndpoint } from "./lnd-endpoint.ts";
 export type World = {
   databaseUrl: string;
   lnd: LndEndpoint;
+  /** A second node, asked while the first one is away. */
+  lndFallback?: LndEndpoint | undefined;
   /** 64 hex digits: the key from which every token's root key is derived. The api alone needs it. */
   l402MacaroonSecret: string | undefined;
   /** Signs assertions; without it nothing is published. */

@@ -1,19 +1,14 @@
-/** One unary call to LND, with its deadline and cancellation. Nothing is judged here. */
+/** One unary call to LND, with its deadline, its breaker and cancellation. Nothing is judged here. */
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { isClosed, type LndClient } from "./connect.ts";
+import { type Ended, guardCall, timeOf } from "./guard-call.ts";
 import { methodOf, type Rpc } from "./rpcs.ts";
 
 /** `deadlineMs` is the client's own when absent. */
 export type CallOptions = { deadlineMs?: number; signal?: AbortSignal | undefined };
 
-/** A call without an answer: its gRPC status, and whether it was we who ended it. */
-export type Failure = {
-  rpc: Rpc;
-  code: status;
-  details: string;
-  cause: unknown;
-  ended: "deadline" | "abort" | undefined;
-};
+/** A call without an answer: its gRPC status, and whether it was we who ended it, or did not begin it. */
+export type Failure = { rpc: Rpc; code: status; details: string; cause: unknown; ended: Ended | undefined };
 
 export type Reply = { ok: true; bytes: Buffer } | { ok: false; failure: Failure };
 
@@ -27,28 +22,38 @@ export function attemptCall(client: LndClient, rpc: Rpc, request: object, option
   const { path, requestSerialize } = methodOf(rpc);
 
   return new Promise((resolve) => {
-    let ended: Failure["ended"];
+    let ended: Ended | undefined;
+    if (isClosed(client)) return resolve(unmade(rpc, "abort"));
+    const guard = guardCall(client, rpc, timeOf(client, deadlineMs));
+    if (!guard) return resolve(unmade(rpc, "breaker"));
     const finish = (error: ServiceError | null, bytes?: Buffer) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
-      resolve(bytes && !error ? { ok: true, bytes } : { ok: false, failure: failureOf(rpc, error, ended) });
+      const reply: Reply = bytes && !error ? { ok: true, bytes } : { ok: false, failure: failureOf(rpc, error, ended) };
+      guard.end(reply.ok ? status.OK : reply.failure.code, ended);
+      resolve(reply);
     };
-    const end = (why: Failure["ended"]) => {
+    const end = (why: Ended) => {
       ended ??= why;
       call.cancel();
     };
     const abort = () => end("abort");
 
-    if (isClosed(client)) return resolve({ ok: false, failure: failureOf(rpc, undefined, "abort") });
-    const call = client.grpc.makeUnaryRequest(path, requestSerialize, keepBytes, request, client.metadata, finish);
+    const { grpc, metadata } = client.channel;
+    const call = grpc.makeUnaryRequest(path, requestSerialize, keepBytes, request, metadata, finish);
     const timer = setTimeout(() => end("deadline"), deadlineMs);
     if (signal?.aborted) abort();
     else signal?.addEventListener("abort", abort, { once: true });
   });
 }
 
+/** A call that was never put on the wire. */
+export function unmade(rpc: Rpc, why: Ended): Reply {
+  return { ok: false, failure: failureOf(rpc, undefined, why) };
+}
+
 /** What is known of a call that ended with this error. */
-export function failureOf(rpc: Rpc, error: unknown, ended?: Failure["ended"]): Failure {
+export function failureOf(rpc: Rpc, error: unknown, ended?: Ended): Failure {
   const { code, details } = (error ?? {}) as Partial<ServiceError>;
   return { rpc, code: code ?? status.INTERNAL, details: details ?? "", cause: error, ended };
 }

@@ -1,6 +1,8 @@
-/** A server stream of LND, with its deadline and cancellation. Nothing is judged here. */
-import { type Failure, failureOf, keepBytes, type Reply } from "./attempt-call.ts";
+/** A server stream of LND, with its deadline, its breaker and cancellation. Nothing is judged here. */
+import { status } from "@grpc/grpc-js";
+import { type Failure, failureOf, keepBytes, type Reply, unmade } from "./attempt-call.ts";
 import { isClosed, type LndClient } from "./connect.ts";
+import { type Ended, guardCall, timeOf } from "./guard-call.ts";
 import { methodOf, type Rpc } from "./rpcs.ts";
 
 /**
@@ -16,12 +18,15 @@ export async function* attemptStream(
   options: { deadlineMs?: number; signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<Reply, void, undefined> {
   const { deadlineMs, signal } = options;
-  if (isClosed(client)) return yield { ok: false, failure: failureOf(rpc, undefined, "abort") };
+  if (isClosed(client)) return yield unmade(rpc, "abort");
+  const guard = guardCall(client, rpc, timeOf(client, deadlineMs));
+  if (!guard) return yield unmade(rpc, "breaker");
   const { path, requestSerialize } = methodOf(rpc);
-  const stream = client.grpc.makeServerStreamRequest(path, requestSerialize, keepBytes, request, client.metadata);
+  const { grpc, metadata } = client.channel;
+  const stream = grpc.makeServerStreamRequest(path, requestSerialize, keepBytes, request, metadata);
 
-  let ended: Failure["ended"];
-  const end = (why: Failure["ended"]) => {
+  let ended: Ended | undefined;
+  const end = (why: Ended) => {
     ended ??= why;
     stream.cancel();
   };
@@ -30,13 +35,22 @@ export async function* attemptStream(
   if (signal?.aborted) abort();
   else signal?.addEventListener("abort", abort, { once: true });
 
+  let failure: Failure | undefined;
+  let hasAnswered = false;
   try {
-    for await (const bytes of stream) yield { ok: true, bytes: bytes as Buffer };
+    for await (const bytes of stream) {
+      // The first message proves the node; how the stream ends, perhaps days later, is another story.
+      if (!hasAnswered) guard.end(status.OK, undefined);
+      hasAnswered = true;
+      yield { ok: true, bytes: bytes as Buffer };
+    }
   } catch (error) {
-    yield { ok: false, failure: failureOf(rpc, error, ended) };
+    failure = failureOf(rpc, error, ended);
+    yield { ok: false, failure };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
+    if (!hasAnswered) guard.end(failure?.code ?? status.OK, failure ? ended : "abort");
     // The status of a stream nobody reads any more still arrives, and an unheard error event would end the process.
     stream.on("error", () => {});
     stream.cancel();

@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Refusal, startTestNode, type TestNode } from "../../testing/lnd-node.ts";
 import { callLnd } from "./call.ts";
 import { closeLnd, connectLnd, type LndClient } from "./connect.ts";
@@ -8,15 +8,13 @@ let node: TestNode;
 let client: LndClient;
 beforeAll(async () => {
   node = await startTestNode();
-  client = connectLnd({ host: node.host, tlsCert: node.certificate.cert, macaroonHex: "00", deadlineMs: 5_000 });
 });
 beforeEach(() => {
+  client = connectLnd({ host: node.host, tlsCert: node.certificate.cert, macaroonHex: "00", deadlineMs: 5_000 });
   node.unary.GetState = () => ({ state: "SERVER_ACTIVE" });
 });
-afterAll(() => {
-  closeLnd(client);
-  node.kill();
-});
+afterEach(() => closeLnd(client));
+afterAll(() => node.kill());
 
 test("a node that says nothing is given up at the deadline, and hears of it", async () => {
   node.unary.GetInfo = () => new Promise(() => {});

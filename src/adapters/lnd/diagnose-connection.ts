@@ -4,24 +4,29 @@
  */
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import type { LndClient } from "./connect.ts";
+import type { Trouble } from "./trouble.ts";
 
 const HANDSHAKE_MS = 2_000;
 /** Calls that fail together share one diagnosis, so that a dead node is not asked once per call. */
 const SHARED_FOR_MS = 2_000;
-const shared = new WeakMap<LndClient, Promise<string>>();
+const shared = new WeakMap<LndClient, Promise<Trouble>>();
 
-/** One sentence for the operator. Never throws. */
-export function diagnoseConnection(client: LndClient): Promise<string> {
+/** What is wrong, and what the operator should do. Never throws. */
+export function diagnoseConnection(client: LndClient): Promise<Trouble> {
   const known = shared.get(client);
   if (known) return known;
-  const diagnosis = tryHandshake(client).then((problem) => `LND at ${client.host} is not available: ${problem}`);
+  const diagnosis = tryHandshake(client).then(({ trouble, words }) => ({
+    trouble,
+    words: `LND at ${client.host} is not available: ${words}`,
+  }));
   shared.set(client, diagnosis);
   setTimeout(() => shared.delete(client), SHARED_FOR_MS).unref();
   return diagnosis;
 }
 
-function tryHandshake(client: LndClient): Promise<string> {
+function tryHandshake(client: LndClient): Promise<Trouble> {
   const [, host = "", port = ""] = /^\[?([^\]]*?)\]?:(\d+)$/.exec(client.host) ?? [];
+  const { certificate } = client.channel;
   const options: ConnectionOptions = {
     host,
     port: Number(port),
@@ -29,39 +34,56 @@ function tryHandshake(client: LndClient): Promise<string> {
     ALPNProtocols: ["h2"],
     // Looks only at the certificate and sends nothing: an untrusted one is what this is here to report.
     rejectUnauthorized: false,
-    ca: toPem(client.certificate),
+    ca: certificate.toString(),
   };
   return new Promise((resolve) => {
-    const finish = (problem: string) => {
+    const finish = (trouble: Trouble) => {
       socket.destroy();
-      resolve(problem);
+      resolve(trouble);
     };
-    const socket = connect(options, () => finish(judgeCertificate(socket, client.certificate)));
-    socket.setTimeout(HANDSHAKE_MS, () => finish("it does not answer; see whether the address is right"));
+    const socket = connect(options, () => finish(judgeCertificate(socket, certificate.raw)));
+    socket.setTimeout(HANDSHAKE_MS, () =>
+      finish({
+        trouble: "silent",
+        words: "it does not answer; see whether the address is right and the node overloaded",
+      }),
+    );
     socket.on("error", (error: NodeJS.ErrnoException) => finish(judgeError(error)));
   });
 }
 
-function judgeCertificate(socket: TLSSocket, pinned: Buffer): string {
+function judgeCertificate(socket: TLSSocket, pinned: Buffer): Trouble {
   const shown = socket.getPeerCertificate();
   if (!shown.raw?.equals(pinned)) {
-    return `it shows another certificate (SHA-256 ${shown.fingerprint256}) than the configured one; copy the node's tls.cert again`;
+    return {
+      trouble: "certificate-changed",
+      words: `it shows another certificate (SHA-256 ${shown.fingerprint256}) than the configured one; copy the node's tls.cert again`,
+    };
   }
   if (String(socket.authorizationError) === "CERT_HAS_EXPIRED") {
-    return "its certificate has expired; remove tls.cert and tls.key on the node, restart LND, and copy the new tls.cert";
+    return {
+      trouble: "certificate-expired",
+      words:
+        "its certificate has expired; remove tls.cert and tls.key on the node, restart LND, and copy the new tls.cert",
+    };
   }
-  return "it accepts connections but no calls; it may be starting or stopping, or LND_GRPC_HOST may name its REST port";
+  return {
+    trouble: "no-calls",
+    words:
+      "it accepts connections but no calls; it may be starting or stopping, or its host and port may be LND's REST port",
+  };
 }
 
-function judgeError(error: NodeJS.ErrnoException): string {
-  if (error.code === "ECONNREFUSED") return "nothing listens there; start LND, or correct LND_GRPC_HOST";
-  if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN")
-    return "the host name has no address; correct LND_GRPC_HOST";
-  if (error.code?.startsWith("ERR_SSL"))
-    return "what answers there speaks no TLS; LND_GRPC_HOST must be LND's gRPC port";
-  return `the connection fails (${error.code ?? "no code"}); see that the node runs and the network lets it through`;
-}
-
-function toPem(der: Buffer): string {
-  return `-----BEGIN CERTIFICATE-----\n${der.toString("base64")}\n-----END CERTIFICATE-----\n`;
+function judgeError(error: NodeJS.ErrnoException): Trouble {
+  const { code } = error;
+  if (code === "ECONNREFUSED")
+    return { trouble: "not-listening", words: "nothing listens there; start LND, or correct its host and port" };
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return { trouble: "host-unknown", words: "the host name has no address; correct LND's host and port" };
+  if (code?.startsWith("ERR_SSL"))
+    return { trouble: "not-lnd", words: "what answers there speaks no TLS; the port must be that of LND's gRPC" };
+  return {
+    trouble: "unreachable",
+    words: `the connection fails (${code ?? "no code"}); see that the node runs and the network lets it through`,
+  };
 }

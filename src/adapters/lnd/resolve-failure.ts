@@ -38,6 +38,7 @@ export async function resolveFailure(
     return { status: "unknown", cause };
   }
   const cause = await translateFailure(client, failure);
+  if (failure.ended === "breaker") throw cause;
   if (failure.ended || !ANSWERED.has(failure.code)) return { status: "unknown", cause };
 
   const booked = await trackPayment(client, paymentHash).catch(

@@ -26,6 +26,9 @@ export const RPCS = {
 
 export type Rpc = keyof typeof RPCS;
 
+/** Calls that end when others let them: a payee or a hop that holds a payment decides how long they take. */
+export const WAIT_FOR_OTHERS: ReadonlySet<Rpc> = new Set(["SendPaymentV2", "SendToRouteV2"]);
+
 /** How one RPC is put on the wire: its path, and the codecs of its two messages. */
 export type Method = MethodDefinition<object, object>;
 

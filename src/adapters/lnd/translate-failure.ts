@@ -7,25 +7,14 @@
  */
 import { status } from "@grpc/grpc-js";
 import { OracleError } from "../../core/errors.ts";
-import { attemptCall, type Failure } from "./attempt-call.ts";
+import type { Failure } from "./attempt-call.ts";
 import type { LndClient } from "./connect.ts";
 import { diagnoseConnection } from "./diagnose-connection.ts";
-import { decodeAnswer } from "./fields.ts";
+import { readNotReady } from "./read-state.ts";
 import { RPCS } from "./rpcs.ts";
 
 /** The call, or what carries it, broke. The same call may succeed later. */
 const BROKEN = new Set([status.CANCELLED, status.DEADLINE_EXCEEDED, status.ABORTED, status.INTERNAL, status.DATA_LOSS]);
-
-/** What each state of LND (lnrpc.WalletState) before SERVER_ACTIVE asks of the operator. */
-const NOT_READY: Readonly<Record<string, string>> = {
-  NON_EXISTING: "LND has no wallet: create one with `lncli create`",
-  LOCKED: "LND's wallet is locked: unlock it with `lncli unlock`",
-  UNLOCKED: "LND is starting: try again in a moment",
-  RPC_ACTIVE: "LND is starting: try again in a moment",
-  WAITING_TO_START: "LND waits to become its cluster's leader: point LND_GRPC_HOST at the leader",
-};
-
-const STATE_DEADLINE_MS = 3_000;
 
 /** LND_UNAVAILABLE when the same call may succeed later, LND_REFUSED when somebody has to change something first. */
 export async function translateFailure(client: LndClient, failure: Failure): Promise<OracleError> {
@@ -34,25 +23,14 @@ export async function translateFailure(client: LndClient, failure: Failure): Pro
 
   if (ended === "abort") return unavailable(`${rpc} was given up before LND answered`);
   if (ended === "deadline") return unavailable(`LND did not answer ${rpc} in time: see whether the node is overloaded`);
-  if (code === status.UNAVAILABLE) return unavailable(await diagnoseConnection(client));
+  if (ended === "breaker")
+    return unavailable(`LND at ${client.host} did not answer ${rpc}: it is left alone for a moment`);
+  if (code === status.UNAVAILABLE) return unavailable((await diagnoseConnection(client)).words);
   if (BROKEN.has(code)) return unavailable(`LND broke off ${rpc} (${quote(failure)}): try again in a moment`);
 
   const notReady = code === status.UNKNOWN ? await readNotReady(client) : undefined;
-  if (notReady) return unavailable(notReady);
+  if (notReady) return unavailable(notReady.words);
   return new OracleError("LND_REFUSED", `LND refused ${rpc} (${quote(failure)}): ${advice(failure)}`, { cause });
-}
-
-/** Why the node answers no calls yet; undefined when it does, or cannot say. */
-async function readNotReady(client: LndClient): Promise<string | undefined> {
-  const reply = await attemptCall(
-    client,
-    "GetState",
-    {},
-    { deadlineMs: Math.min(STATE_DEADLINE_MS, client.deadlineMs) },
-  );
-  if (!reply.ok) return reply.failure.code === status.UNAVAILABLE ? diagnoseConnection(client) : undefined;
-  const state = decodeAnswer("GetState", reply.bytes).fields["state"];
-  return typeof state === "string" && Object.hasOwn(NOT_READY, state) ? NOT_READY[state] : undefined;
 }
 
 function advice({ rpc, code }: Failure): string {

@@ -1,20 +1,27 @@
 /** What the monitor sees: each part's state, and one word for the whole. */
 import type { UnixSeconds } from "../../core/units.ts";
 import type { Events } from "../events.ts";
+import type { ConnectionState } from "../lnd-connection.ts";
 
 /** Scores older than this are called stale (the crawler refreshes hourly). */
 const SCORING_STALE_AFTER_SEC = 7_200;
-const LND_POLL_MS = 10_000;
 
 /** What LND says of itself. */
-export type LndInfo = { nodePubkey: string; blockHeight: number; syncedToChain: boolean; channelCount: number };
+type LndInfo = { nodePubkey: string; blockHeight: number; channelCount: number };
 
 export type HealthPorts = {
-  getInfo(): Promise<LndInfo>;
+  /** How every connection stands, as it was last seen: a health check never waits for LND. */
+  lnd: { states(): readonly ConnectionState[]; info(): LndInfo | undefined };
   schemaVersion(): Promise<number>;
   scoredAt(): Promise<UnixSeconds | undefined>;
   now(): UnixSeconds;
   events: Events;
+};
+
+/** One connection: a node, what it is used for, and what is wrong with it. */
+export type LndHealth = Pick<ConnectionState, "node" | "purpose"> & {
+  status: ConnectionState["standing"];
+  reasons: ConnectionState["troubles"][number]["trouble"][];
 };
 
 export type Health = {
@@ -28,56 +35,43 @@ export type Health = {
   nodePubkey: string | null;
   blockHeight: number | null;
   channelCount: number | null;
+  lnd: LndHealth[];
   version: string;
   uptimeSec: number;
 };
 
-/** Keeps LND's state fresh in the background, so that a health check never waits for LND. */
-export function watchHealth(
-  ports: HealthPorts,
-  facts: { expectedSchemaVersion: number; version: string },
-  signal: AbortSignal,
-) {
+/** Puts together what is known of every part. The key is the one LND last told. */
+export function createHealth(ports: HealthPorts, facts: { expectedSchemaVersion: number; version: string }) {
   const startedAt = ports.now();
-  let lnd: LndInfo | undefined;
-  let asked = false;
-
-  const poll = async () => {
-    lnd = await ports.getInfo().catch((error: unknown) => {
-      if (lnd || !asked) ports.events.failed("lnd getInfo", error);
-      return undefined;
-    });
-    asked = true;
-    ports.events.lnd(lnd !== undefined);
-  };
-  const timer = setInterval(() => void poll(), LND_POLL_MS);
-  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-  const first = poll();
+  let nodePubkey: string | undefined;
 
   return {
-    /** Resolves once LND was asked for the first time. */
-    ready: first,
-    /** The key LND last told. */
-    nodePubkey: () => lnd?.nodePubkey,
+    nodePubkey: () => {
+      nodePubkey = ports.lnd.info()?.nodePubkey ?? nodePubkey;
+      return nodePubkey;
+    },
     async read(): Promise<Health> {
       const database = await readDatabase(ports);
       const scoringAgeSec = database?.scoredAt === undefined ? null : Math.max(0, ports.now() - database.scoredAt);
+      const states = ports.lnd.states();
+      const info = ports.lnd.info();
+      const lndStatus = judgeLnd(states);
       const health = {
         dbStatus: database ? ("ok" as const) : ("down" as const),
-        lndStatus: lnd
-          ? lnd.syncedToChain
-            ? ("ok" as const)
-            : ("syncing" as const)
-          : asked
-            ? ("down" as const)
-            : ("unknown" as const),
+        lndStatus,
         schemaVersion: database?.schemaVersion ?? null,
         expectedSchemaVersion: facts.expectedSchemaVersion,
         scoringStale: scoringAgeSec === null || scoringAgeSec > SCORING_STALE_AFTER_SEC,
         scoringAgeSec,
-        nodePubkey: lnd?.nodePubkey ?? null,
-        blockHeight: lnd?.blockHeight ?? null,
-        channelCount: lnd?.channelCount ?? null,
+        nodePubkey: info?.nodePubkey ?? null,
+        blockHeight: info?.blockHeight ?? null,
+        channelCount: info?.channelCount ?? null,
+        lnd: states.map(({ node, purpose, standing, troubles }) => ({
+          node,
+          purpose,
+          status: standing,
+          reasons: [...new Set(troubles.map(({ trouble }) => trouble))],
+        })),
         version: facts.version,
         uptimeSec: ports.now() - startedAt,
       };
@@ -86,10 +80,26 @@ export function watchHealth(
   };
 }
 
+/** Each purpose is served as well as its best node serves it, and all of them as well as the worst served one. */
+function judgeLnd(states: readonly ConnectionState[]): Health["lndStatus"] {
+  const purposes = [...new Set(states.map(({ purpose }) => purpose))];
+  const ranked = ["ok", "syncing", "unknown", "down"] as const;
+  const best = purposes.map((purpose) =>
+    Math.min(...states.filter((state) => state.purpose === purpose).map((state) => ranked.indexOf(statusOf(state)))),
+  );
+  return ranked[Math.max(...best)] ?? "unknown";
+}
+
+function statusOf({ standing, troubles }: ConnectionState): Health["lndStatus"] {
+  if (standing !== "degraded") return standing;
+  return troubles.some(({ trouble }) => trouble === "not-synced-to-chain") ? "syncing" : "ok";
+}
+
 /** Without the database nothing can be sold; without LND or fresh scores paid tokens are still served. */
 function overall(health: Omit<Health, "status">): Health["status"] {
   if (health.dbStatus === "down" || health.schemaVersion !== health.expectedSchemaVersion) return "down";
-  return health.lndStatus === "ok" && !health.scoringStale ? "ok" : "degraded";
+  const allNodesWell = health.lnd.every(({ status }) => status === "ok");
+  return health.lndStatus === "ok" && allNodesWell && !health.scoringStale ? "ok" : "degraded";
 }
 
 async function readDatabase(

@@ -16,15 +16,31 @@ export type ReceiptEvents = {
   failed(place: string, error: unknown): void;
 };
 
-/** Starts to follow; `stop` returns when it has ended. `readonly` is asked who the node is, `invoice` what was paid. */
+/** A node that makes invoices: `readonly` is asked who it is, `invoice` what was paid. */
+type InvoiceNode = { invoice: LndClient; readonly: LndClient };
+
+/** Starts to follow every node that makes invoices, each by itself; `stop` returns when all have ended. */
 export function followReceipts(deps: {
   database: Database;
-  lnd: { invoice: LndClient; readonly: LndClient };
+  nodes: readonly { connections: ReadonlyMap<"invoice" | "readonly" | "pay", LndClient> }[];
   events: ReceiptEvents;
 }): { stop(): Promise<void> } {
-  const { database, lnd, events } = deps;
+  const { database, nodes, events } = deps;
   const ended = new AbortController();
-  const { signal } = ended;
+  const watching = nodes.flatMap(({ connections }) => {
+    const invoice = connections.get("invoice");
+    const readonly = connections.get("readonly");
+    return invoice && readonly ? [followNode({ invoice, readonly }, database, events, ended.signal)] : [];
+  });
+  return {
+    async stop() {
+      ended.abort();
+      await Promise.all(watching);
+    },
+  };
+}
+
+function followNode(lnd: InvoiceNode, database: Database, events: ReceiptEvents, signal: AbortSignal): Promise<void> {
   const hear = (news: WatchNews) => {
     if (news.kind === "booked") events.receiptsBooked(news.count);
     else if (news.kind === "started-over") {
@@ -32,7 +48,7 @@ export function followReceipts(deps: {
       events.receiptsStartedOver({ reason, listed, healed });
     } else events.failed("payments of LND", news.error);
   };
-  const watching = watchReceipts(
+  return watchReceipts(
     {
       ...receiptTable(database),
       nodePubkey: async () => (await getInfo(lnd.readonly, { signal })).nodePubkey,
@@ -46,12 +62,6 @@ export function followReceipts(deps: {
     },
     signal,
   );
-  return {
-    async stop() {
-      ended.abort();
-      await watching;
-    },
-  };
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

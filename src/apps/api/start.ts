@@ -5,8 +5,7 @@ import type { AddressInfo } from "node:net";
 import { Router } from "express";
 import { addInvoice } from "../../adapters/lnd/add-invoice.ts";
 import { cancelInvoice } from "../../adapters/lnd/cancel-invoice.ts";
-import { closeLnd, type LndClient } from "../../adapters/lnd/connect.ts";
-import { getInfo } from "../../adapters/lnd/get-info.ts";
+import type { LndClient } from "../../adapters/lnd/connect.ts";
 import { lookupInvoice, lookupProof } from "../../adapters/lnd/lookup-invoice.ts";
 import { accountMoveTable } from "../../adapters/postgres/account-move.ts";
 import { type ChargeTable, chargeTable } from "../../adapters/postgres/charge.ts";
@@ -30,12 +29,13 @@ import { now } from "../clock.ts";
 import type { Events } from "../events.ts";
 import { serverHmac } from "../hmac.ts";
 import type { Running } from "../lifecycle.ts";
-import { openLnd } from "../lnd-endpoint.ts";
+import type { LndGroup } from "../lnd-group.ts";
+import { openLndNodes } from "../lnd-nodes.ts";
 import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
 import { type AccountOperationsPorts, accountContracts, mountAccountOperations } from "./account-operations.ts";
 import { sweepInvoices } from "./challenges.ts";
-import { watchHealth } from "./health.ts";
+import { createHealth } from "./health.ts";
 import { answerHttpFaults } from "./http-faults.ts";
 import { type GatePorts, l402Gate } from "./l402-gate.ts";
 import { mountFree, mountPaid } from "./operation.ts";
@@ -74,19 +74,13 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     maxConnections: config.DB_POOL_MAX,
     onError: (error) => events.failed("database connection", error),
   });
-  const lnd = { invoice: openLnd(world.lnd, "invoice"), readonly: openLnd(world.lnd, "readonly") };
+  const nodes = { primary: world.lnd, fallback: world.lndFallback };
+  const lnd = openLndNodes(nodes, ["readonly", "invoice"], events, signal);
   const graph = graphTables(database);
   const verdicts = watchVerdicts({ newerThan: graph.newerThan, events }, signal);
-  const health = watchHealth(
-    {
-      getInfo: () => getInfo(lnd.readonly),
-      schemaVersion: () => schemaVersion(database),
-      scoredAt: graph.scoredAt,
-      now,
-      events,
-    },
+  const health = createHealth(
+    { lnd, schemaVersion: () => schemaVersion(database), scoredAt: graph.scoredAt, now, events },
     { expectedSchemaVersion: readMigrations().length, version: VERSION },
-    signal,
   );
 
   // Connections of their own: whatever else is asked of the database, a paid call does not wait behind it.
@@ -96,7 +90,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     onError: (error) => events.failed("ledger connection", error),
   });
   const charges = chargeTable(ledger);
-  const ports = gatePorts(config, world.l402MacaroonSecret, { database, charges }, lnd.invoice, events);
+  const ports = gatePorts(config, world.l402MacaroonSecret, { database, charges }, lnd.group("invoice"), events);
   const gate = l402Gate(ports);
   const router = Router();
   const source = { read: health.read, verdictsReady: verdicts.ready };
@@ -126,7 +120,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     }),
   );
   const beat = startBeat(database, charges, events);
-  const receipts = followReceipts({ database, lnd, events });
+  const receipts = followReceipts({ database, nodes: lnd.each(), events });
   const invoices = sweepInvoices(database, events);
   events.log.info({ origin }, "api listens");
 
@@ -141,8 +135,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
       await verdicts.close();
       invoices.stop();
       await receipts.stop();
-      closeLnd(lnd.invoice);
-      closeLnd(lnd.readonly);
+      lnd.close();
       await ledger.end();
       await database.end();
     },
@@ -154,7 +147,7 @@ function gatePorts(
   config: Start["config"],
   secretHex: string | undefined,
   { database, charges }: { database: Database; charges: ChargeTable },
-  lnd: LndClient,
+  lnd: LndGroup,
   events: Events,
 ): GatePorts & AccountOperationsPorts {
   const keys = readKeys(secretHex, config.L402_MACAROON_SECRETS_ACCEPTED);
@@ -171,14 +164,14 @@ function gatePorts(
     readToken: tokenReader({ authenticate: (credential) => authenticateToken(serverHmac, keyRing, credential), now }),
     mint: (token) => mintToken(serverHmac, keyRing, token),
     newTokenId: () => newTokenId(keyRing, randomBytes(TOKEN_RANDOM_BYTES)),
-    addInvoice: (invoice) => addInvoice(lnd, invoice),
+    addInvoice: (invoice) => lnd.first((node) => addInvoice(node, invoice)),
     async lookupInvoice(paymentHash) {
-      const invoice = await lookupInvoice(lnd, paymentHash);
+      const invoice = await lnd.search((node) => lookupInvoice(node, paymentHash));
       if (invoice?.state !== "settled") return invoice && { state: invoice.state };
       return { state: "settled", amountPaid: invoice.amountPaid, settledAt: invoice.settledAt ?? unixSeconds(0) };
     },
     readMinted: (macaroon) => readMinted(serverHmac, keyRing, decodeMacaroon(macaroon)),
-    lookupProof: (paymentHash) => lookupProof(lnd, paymentHash),
+    lookupProof: (paymentHash) => lnd.search((node) => lookupProof(node, paymentHash)),
     takeLookup: prefixLimit(database, "lookup", LOOKUPS_PER_MINUTE).take,
     takeRotation: prefixLimit(database, "rotation", ROTATIONS_PER_MINUTE).take,
     takeChallenge: limit.take,
@@ -190,11 +183,17 @@ function gatePorts(
       total: config.CHALLENGES_OUTSTANDING_GLOBAL,
     },
     clientDigest: (text) => serverHmac(keys.digest, utf8(text)),
-    cancelInvoice: (paymentHash) => cancelInvoice(lnd, paymentHash),
+    cancelInvoice: (paymentHash) => lnd.search((node) => cancelIfKnown(node, paymentHash)),
     lsatLine: config.L402_LSAT_LINE,
     now,
     events,
   };
+}
+
+/** An invoice another node made is none of this one's business. */
+async function cancelIfKnown(node: LndClient, paymentHash: Uint8Array): Promise<"canceled" | "settled" | undefined> {
+  const outcome = await cancelInvoice(node, paymentHash);
+  return outcome === "unknown" ? undefined : outcome;
 }
 
 /** The signing key, those still or already accepted beside it, and a key for digests that no token is derived from. */

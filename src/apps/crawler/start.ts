@@ -1,9 +1,8 @@
 /** Starts the crawler: its jobs, on as many machines as wanted, and its metrics on loopback. */
-import { closeLnd } from "../../adapters/lnd/connect.ts";
 import { openDatabase } from "../../adapters/postgres/connect.ts";
 import { type Job, startJobs } from "../../adapters/postgres/jobs.ts";
 import type { Running } from "../lifecycle.ts";
-import { openLnd } from "../lnd-endpoint.ts";
+import { openLndNodes } from "../lnd-nodes.ts";
 import type { Start } from "../world.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
@@ -16,21 +15,27 @@ import { createPublisher } from "./publisher.ts";
 export async function startCrawler({ config, world, events, signal }: Start): Promise<Running> {
   const onError = (error: Error) => events.failed("database connection", error);
   const database = openDatabase({ url: world.databaseUrl, maxConnections: 4, onError });
-  const lnd = openLnd(world.lnd, "readonly");
+  const nodes = { primary: world.lnd, fallback: world.lndFallback };
+  const lnd = openLndNodes(nodes, ["readonly", "pay"], events, signal);
+  const readonly = lnd.group("readonly");
+  if (!lnd.states().some(({ purpose }) => purpose === "pay"))
+    events.log.info({ setting: "LND_PAY_MACAROON_PATH" }, "no macaroon that pays: payments and probes are off");
   const origin = config.PUBLIC_ORIGIN ?? `http://${config.HOST}:${config.PORT}`;
 
   const publishing: Job[] = [];
   if (world.nostrPrivateKey !== undefined) {
     const publisher = await createPublisher({ secret: world.nostrPrivateKey, origin, relays: world.nostrRelays });
-    publishing.push(publishAssertionsJob({ database, publisher, origin, lnd, events, signal }));
+    publishing.push(publishAssertionsJob({ database, publisher, origin, lnd: readonly, events, signal }));
     publishing.push(...world.nostrRelays.map((relay) => deliverEventsJob({ database, relay, events, signal })));
     events.log.info({ pubkey: publisher.nodePubkey, relays: world.nostrRelays }, "assertions are signed by");
   }
 
   let publishNow = async () => {};
   const everySec = config.CRAWL_INTERVAL_LND_GRAPH_SEC;
-  const refresh = refreshGraphJob({ database, lnd, everySec, events, signal }, () => publishNow());
-  const reconcile = reconcileJob({ database, lnd, everySec: config.RECONCILE_INTERVAL_SEC, events, signal });
+  const refresh = refreshGraphJob({ database, lnd: readonly, everySec, events, signal }, () => publishNow());
+  const readers = () => lnd.each().flatMap(({ connections }) => connections.get("readonly") ?? []);
+  const checkedSec = config.RECONCILE_INTERVAL_SEC;
+  const reconcile = reconcileJob({ database, nodes: readers, everySec: checkedSec, events, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(world.databaseUrl, [refresh, reconcile, ...publishing], {
     onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
@@ -43,7 +48,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
     async stop() {
       await jobs.stop();
       await metrics.stop();
-      closeLnd(lnd);
+      lnd.close();
       await database.end();
     },
   };

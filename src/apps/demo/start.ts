@@ -53,6 +53,7 @@ export async function startDemoWorld(options: {
       tlsCertPath: oracle.tlsCertPath,
       invoiceMacaroonPath: oracle.macaroonPaths.invoice,
       readonlyMacaroonPath: oracle.macaroonPaths.readonly,
+      payMacaroonPath: oracle.macaroonPaths.pay,
     },
     relayUrl: relay.url,
     router: demoPayRouter({ pay }),

@@ -1,5 +1,6 @@
 /** Reconciliation: LND's invoices against our receipts, and the books against themselves. */
 import { toHex } from "../../core/bytes.ts";
+import { errorCode } from "../../core/errors.ts";
 import { type Msat, type UnixSeconds, unixSeconds } from "../../core/units.ts";
 import { type FollowPorts, reasonToStartOver, type StartOver, startOver } from "./follow-node.ts";
 import { type Inventory, takeInventory } from "./take-inventory.ts";
@@ -15,8 +16,8 @@ export type Books = {
 };
 
 export type ReconcilePorts<Checked extends Books> = {
-  /** Absent when there is no node to compare with: then only the books are checked. */
-  node: (FollowPorts & NodePorts) | undefined;
+  /** Every node that makes invoices for us; none when only the books are to be checked. */
+  nodes: readonly (FollowPorts & NodePorts)[];
   /** In one snapshot. */
   checkBooks(): Promise<Checked>;
   /** When the books were last reconciled; undefined before the first time. */
@@ -31,20 +32,26 @@ type NodePorts = {
   bookedSince(at: UnixSeconds, limit: number): Promise<{ paymentHash: Uint8Array; amount: Msat }[]>;
 };
 
-/** What was found at the node. `unknown` are receipts of ours that it does not have as paid. */
+/** What was found at one node. */
 export type NodeComparison = Omit<Inventory, "settled" | "finalIndex"> & {
   nodePubkey: string;
   startedOver: StartOver | undefined;
-  unknown: { paymentHashHex: string; amountMsat: Msat }[];
 };
 
-export type Reconciliation<Checked extends Books> = {
+/** `unknown` are receipts of ours that no node has as paid. `unasked` says of each node that was away why. */
+type Comparison = {
+  nodes: NodeComparison[];
+  unknown: { paymentHashHex: string; amountMsat: Msat }[];
+  unasked: unknown[];
+};
+
+/** `ok` when the books hold and every node was asked. */
+export type Reconciliation<Checked extends Books> = Comparison & {
   ok: boolean;
   at: UnixSeconds;
   differenceMsat: bigint;
   findings: string[];
   books: Checked;
-  node: NodeComparison | undefined;
 };
 
 /** Receipts are asked about one by one, so at most so many of them. */
@@ -55,6 +62,9 @@ const OVERLAP_SEC = 600;
 /**
  * Books what was paid and not booked, then checks that every millisatoshi is somewhere, once. What was healed is no
  * difference any more. Safe beside traffic, and in several processes at once.
+ *
+ * A node that is away keeps nobody from comparing the others, but the report is kept only when all were asked, so that
+ * the next one looks at everything since then.
  */
 export async function reconcile<Checked extends Books>(
   ports: ReconcilePorts<Checked>,
@@ -62,22 +72,59 @@ export async function reconcile<Checked extends Books>(
 ): Promise<Reconciliation<Checked>> {
   const { now, signal } = request;
   const since = (await ports.latest())?.at;
-  const node = ports.node && (await compareWithNode(ports.node, { now, signal, since }));
+  const { nodes, unknown, unasked } = await compareWithNodes(ports.nodes, { now, signal, since });
   const books = await ports.checkBooks();
 
-  const findings = [...books.findings, ...(node ? sayNode(node) : [])];
-  const unknownMsat = node?.unknown.reduce((sum, { amountMsat }) => sum + amountMsat, 0n) ?? 0n;
-  const differenceMsat = books.differenceMsat + (node?.differenceMsat ?? 0n) + unknownMsat;
-  const result = { ok: findings.length === 0, at: now, differenceMsat, findings, books, node };
-  await ports.append({ at: now, ok: result.ok, facts: { ...books, differenceMsat, findings, node } });
-  return result;
+  const findings = [...books.findings, ...nodes.flatMap(sayNode), ...sayUnknown(unknown)];
+  const unknownMsat = unknown.reduce((sum, { amountMsat }) => sum + amountMsat, 0n);
+  const atNodesMsat = nodes.reduce((sum, node) => sum + node.differenceMsat, 0n);
+  const differenceMsat = books.differenceMsat + atNodesMsat + unknownMsat;
+  const ok = findings.length === 0 && unasked.length === 0;
+  if (unasked.length === 0) {
+    await ports.append({ at: now, ok, facts: { ...books, differenceMsat, findings, nodes, unknown } });
+  }
+  return { ok, at: now, differenceMsat, findings, books, nodes, unknown, unasked };
 }
 
+/** A receipt is some node's: it is unknown when no node that was followed at the time has it as paid. */
+async function compareWithNodes(
+  nodes: readonly (FollowPorts & NodePorts)[],
+  request: { now: UnixSeconds; signal: AbortSignal; since: UnixSeconds | undefined },
+): Promise<Comparison> {
+  const found: Comparison = { nodes: [], unknown: [], unasked: [] };
+  const confirmed = new Set<string>();
+  const unconfirmed = new Map<string, Msat>();
+  for (const ports of nodes) {
+    try {
+      const onPaid = (paymentHashHex: string) => void confirmed.add(paymentHashHex);
+      const { comparison, unpaid } = await compareWithNode(ports, { ...request, onPaid });
+      found.nodes.push(comparison);
+      for (const { paymentHashHex, amountMsat } of unpaid) unconfirmed.set(paymentHashHex, amountMsat);
+    } catch (error) {
+      request.signal.throwIfAborted();
+      if (errorCode(error) !== "LND_UNAVAILABLE" && errorCode(error) !== "LND_REFUSED") throw error;
+      found.unasked.push(error);
+    }
+  }
+  // A node that is away may be the one that knows.
+  if (found.unasked.length > 0) return found;
+  for (const [paymentHashHex, amountMsat] of unconfirmed) {
+    if (!confirmed.has(paymentHashHex)) found.unknown.push({ paymentHashHex, amountMsat });
+  }
+  return found;
+}
+
+/** `onPaid` is told of every payment of ours that the node has; `unpaid` are receipts it could have, and has not. */
 async function compareWithNode(
   ports: FollowPorts & NodePorts,
-  request: { now: UnixSeconds; signal: AbortSignal; since: UnixSeconds | undefined },
-): Promise<NodeComparison> {
-  const { now, signal, since } = request;
+  request: {
+    now: UnixSeconds;
+    signal: AbortSignal;
+    since: UnixSeconds | undefined;
+    onPaid: (paymentHashHex: string) => void;
+  },
+): Promise<{ comparison: NodeComparison; unpaid: Comparison["unknown"] }> {
+  const { now, signal, since, onPaid } = request;
   const nodePubkey = await ports.nodePubkey();
   const cursor = await ports.readCursor(nodePubkey);
   const sinceAt = cursor?.sinceAt ?? now;
@@ -86,7 +133,12 @@ async function compareWithNode(
   const recent = new Map(
     (await ports.bookedSince(recentFrom, MAX_LOOKUPS)).map((receipt) => [toHex(receipt.paymentHash), receipt]),
   );
-  const reading = { now, signal, onPaid: (paymentHashHex: string) => void recent.delete(paymentHashHex) };
+  const listed = new Set<string>();
+  const hear = (paymentHashHex: string) => {
+    listed.add(paymentHashHex);
+    onPaid(paymentHashHex);
+  };
+  const reading = { now, signal, onPaid: hear };
 
   const startedOver = await reasonToStartOver(ports, cursor);
   let inventory: Inventory;
@@ -97,22 +149,26 @@ async function compareWithNode(
     await ports.advanceFinal(nodePubkey, inventory.finalIndex);
   }
 
-  const unknown: NodeComparison["unknown"] = [];
+  const unpaid: Comparison["unknown"] = [];
   for (const [paymentHashHex, { paymentHash, amount }] of recent) {
     signal.throwIfAborted();
-    const invoice = await ports.lookupInvoice(paymentHash);
-    if (invoice?.state !== "settled") unknown.push({ paymentHashHex, amountMsat: amount });
+    if (listed.has(paymentHashHex)) continue;
+    if ((await ports.lookupInvoice(paymentHash))?.state === "settled") onPaid(paymentHashHex);
+    else unpaid.push({ paymentHashHex, amountMsat: amount });
   }
   const { settled: _, finalIndex: __, ...found } = inventory;
-  return { ...found, nodePubkey, startedOver, unknown };
+  return { comparison: { ...found, nodePubkey, startedOver }, unpaid };
 }
 
-function sayNode({ startedOver, differences, unknown }: NodeComparison): string[] {
+function sayNode({ startedOver, differences }: NodeComparison): string[] {
   return [
     ...(startedOver === "lost-data"
       ? ["the node no longer knows a payment it has reported: was it restored from a backup?"]
       : []),
     ...(differences.length > 0 ? ["payments were booked with another amount than the node received"] : []),
-    ...(unknown.length > 0 ? [`${unknown.length} receipts are not known to the node as paid`] : []),
   ];
+}
+
+function sayUnknown(unknown: Comparison["unknown"]): string[] {
+  return unknown.length > 0 ? [`${unknown.length} receipts are not known to any node as paid`] : [];
 }

@@ -62,10 +62,10 @@ function watch(pool: Database = database.pool) {
   return process;
 }
 
-function reconcileNow() {
+function reconcileNow(nodes: FakeInvoices[] = [lnd]) {
   const ports = {
     ...reconciliationTable(database.pool),
-    node: { ...lnd.ports, ...receiptTable(database.pool) },
+    nodes: nodes.map((node) => ({ ...node.ports, ...receiptTable(database.pool) })),
     checkBooks: () => checkBooks(database.pool),
   };
   return reconcile(ports, { now: unixSeconds(clock.now), signal: new AbortController().signal });
@@ -216,10 +216,14 @@ test("the reconciliation books what nobody was told of, and then finds nothing",
   const paid = pay(1_200);
   lnd.add();
   const first = await reconcileNow();
-  expect(first).toMatchObject({ ok: true, findings: [], node: { paid: 1_200, healed: 1_200, startedOver: "first" } });
+  expect(first).toMatchObject({
+    ok: true,
+    findings: [],
+    nodes: [{ paid: 1_200, healed: 1_200, startedOver: "first" }],
+  });
   expect(await booked(paid)).toBe(1_200);
   clock.now += 600;
-  expect(await reconcileNow()).toMatchObject({ ok: true, node: { healed: 0, unknown: [] } });
+  expect(await reconcileNow()).toMatchObject({ ok: true, nodes: [{ healed: 0 }], unknown: [] });
 });
 
 test("what is final is not read again; what may still be paid is", async () => {
@@ -228,18 +232,18 @@ test("what is final is not read again; what may still be paid is", async () => {
   await reconcileNow();
   const open = lnd.add();
   pay(3);
-  expect((await reconcileNow()).node?.listed).toBe(4);
+  expect((await reconcileNow()).nodes[0]?.listed).toBe(4);
   clock.now += 60;
   lnd.pay(open);
-  expect((await reconcileNow()).node).toMatchObject({ listed: 4, paid: 4, healed: 1 });
-  expect((await reconcileNow()).node).toMatchObject({ listed: 0, paid: 0 });
+  expect((await reconcileNow()).nodes[0]).toMatchObject({ listed: 4, paid: 4, healed: 1 });
+  expect((await reconcileNow()).nodes[0]).toMatchObject({ listed: 0, paid: 0 });
   const never = lnd.add();
   lnd.add("for a year", 31_536_000);
   pay(1);
-  expect((await reconcileNow()).node).toMatchObject({ listed: 3 });
+  expect((await reconcileNow()).nodes[0]).toMatchObject({ listed: 3 });
   lnd.cancel(never);
   await reconcileNow();
-  expect((await reconcileNow()).node).toMatchObject({ listed: 0 });
+  expect((await reconcileNow()).nodes[0]).toMatchObject({ listed: 0 });
 });
 
 test("a receipt the node does not know, and one of another amount, are told and not changed", async () => {
@@ -256,8 +260,8 @@ test("a receipt the node does not know, and one of another amount, are told and 
   expect(found.ok).toBe(false);
   expect(found.findings).toHaveLength(2);
   expect(found.differenceMsat).toBe(6_000n);
-  expect(found.node).toMatchObject({
-    differences: [{ bookedMsat: 5_000n, paidMsat: 4_000n }],
+  expect(found).toMatchObject({
+    nodes: [{ differences: [{ bookedMsat: 5_000n, paidMsat: 4_000n }] }],
     unknown: [{ amountMsat: 5_000n }],
   });
   expect((await reconciliationTable(database.pool).latest())?.ok).toBe(false);
@@ -284,4 +288,46 @@ test("a node that has lost data is a finding, once", async () => {
   });
   expect((await reconcileNow()).findings.join()).toMatch(/restored from a backup/);
   expect(await reconcileNow()).toMatchObject({ ok: true });
+});
+
+test("two nodes are reconciled together: a receipt is known to the one that was paid", async () => {
+  const fallback = fakeInvoices(clock);
+  await reconcileNow([lnd, fallback]);
+  clock.now += 60;
+  const paid = [...pay(2), ...[0, 1, 2].map(() => fallback.add())];
+  for (const hash of paid.slice(2)) fallback.pay(hash);
+  expect(await reconcileNow([lnd, fallback])).toMatchObject({ ok: true, nodes: [{ healed: 2 }, { healed: 3 }] });
+  clock.now += 60;
+  expect(await reconcileNow([lnd, fallback])).toMatchObject({ ok: true, unknown: [], nodes: [{}, { healed: 0 }] });
+  const receipt = {
+    amount: 5_000n as never,
+    settledAt: unixSeconds(clock.now),
+    paymentHash: new Uint8Array(32).fill(8),
+  };
+  await receiptTable(database.pool).record([receipt], unixSeconds(clock.now));
+  expect(await reconcileNow([lnd, fallback])).toMatchObject({
+    differenceMsat: 5_000n,
+    unknown: [{ amountMsat: 5_000n }],
+  });
+});
+
+test("a node that is away is said to be, keeps nobody from the other, and nothing of it is called unknown", async () => {
+  const fallback = fakeInvoices(clock);
+  await reconcileNow([lnd, fallback]);
+  const before = await reconciliationTable(database.pool).latest();
+  clock.now += 60;
+  const paid = pay(2);
+  await reconcileNow([lnd]);
+  const ofFallback = fallback.add();
+  fallback.pay(ofFallback);
+  lnd.kill();
+  clock.now += 60;
+  const found = await reconcileNow([lnd, fallback]);
+  expect(found).toMatchObject({ ok: false, findings: [], differenceMsat: 0n, unknown: [], nodes: [{ healed: 1 }] });
+  expect(found.unasked).toMatchObject([{ code: "LND_UNAVAILABLE" }]);
+  expect(await booked([...paid, ofFallback])).toBe(3);
+  expect((await reconciliationTable(database.pool).latest())?.at).toBeLessThan(clock.now);
+  expect(before).toBeDefined();
+  lnd.revive();
+  expect(await reconcileNow([lnd, fallback])).toMatchObject({ ok: true, unasked: [] });
 });

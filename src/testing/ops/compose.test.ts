@@ -63,15 +63,18 @@ describe.runIf(hasCompose || required)(`docker-compose.yml${gap}`, () => {
 
   test("each process gets the credentials of its own job", () => {
     const shared = ["pgpass", "postgres_ca", "lnd_tls_cert", "lnd_readonly_macaroon"];
+    shared.push("lnd_fallback_tls_cert", "lnd_fallback_readonly_macaroon");
+    const paying = ["lnd_pay_macaroon", "lnd_fallback_pay_macaroon"];
     const own = [
       "lnd_invoice_macaroon",
+      "lnd_fallback_invoice_macaroon",
       "l402_macaroon_secret",
       "l402_macaroon_secrets_accepted",
       "operator_bypass_secret",
       "api_key",
     ];
     expect(secretsOf(services()["api"])).toEqual([...shared, ...own].sort());
-    expect(secretsOf(services()["crawler"])).toEqual([...shared, "nostr_private_key"].sort());
+    expect(secretsOf(services()["crawler"])).toEqual([...shared, ...paying, "nostr_private_key"].sort());
   });
 
   test.each(["api", "crawler"])(

@@ -1,10 +1,19 @@
 /** GET /api/health, /api/health/live and /api/health/ready: for monitors, containers and balancers. Free. */
 import { z } from "zod";
+import { TROUBLES, type TroubleName } from "../../../adapters/lnd/trouble.ts";
 import { OracleError } from "../../../core/errors.ts";
 import type { Health } from "../health.ts";
 import type { Contract, FreeOperation } from "../operation.ts";
 
 export type HealthSource = { read(): Promise<Health>; verdictsReady(): boolean };
+
+/** Hosts and files are for the operator's logs: here are words of a closed set. */
+const lndConnection = z.object({
+  node: z.enum(["primary", "fallback"]),
+  purpose: z.enum(["readonly", "invoice", "pay"]),
+  status: z.enum(["ok", "degraded", "down", "unknown"]),
+  reasons: z.array(z.enum(Object.keys(TROUBLES) as [TroubleName, ...TroubleName[]])),
+});
 
 const health = z.object({
   status: z.enum(["ok", "degraded", "down"]),
@@ -17,6 +26,7 @@ const health = z.object({
   nodePubkey: z.string().nullable(),
   blockHeight: z.int().nullable(),
   channelCount: z.int().nullable(),
+  lnd: z.array(lndConnection),
   version: z.string(),
   uptimeSec: z.int(),
 });

@@ -1,16 +1,16 @@
 /** `satrank doctor`: checks this machine and its settings, one line each, and says how to mend what fails. */
 import fs from "node:fs";
 import { Command } from "commander";
-import { checkInvoicePermissions } from "../../../adapters/lnd/check-invoice-permissions.ts";
-import { closeLnd } from "../../../adapters/lnd/connect.ts";
-import { getInfo } from "../../../adapters/lnd/get-info.ts";
+import { TROUBLES, type TroubleName } from "../../../adapters/lnd/trouble.ts";
 import { openDatabase } from "../../../adapters/postgres/connect.ts";
 import { readMigrations, schemaVersion } from "../../../adapters/postgres/migrate.ts";
 import { type Config, readConfig } from "../../config.ts";
-import { openLnd } from "../../lnd-endpoint.ts";
+import { type LndConnection, openConnection } from "../../lnd-connection.ts";
+import { hasMacaroon, type LndEndpoint, type Purpose } from "../../lnd-endpoint.ts";
+import { NEEDS, type NodeName, settingOf } from "../../lnd-purposes.ts";
 import { EXIT, Exit, type Output } from "../terminal.ts";
 
-type Finding = { check: string; state: "ok" | "failed" | "not set"; detail: string };
+type Finding = { check: string; state: "ok" | "warning" | "failed" | "not set"; detail: string };
 
 const MIN_DISK_BYTES = 1024 ** 3;
 
@@ -34,6 +34,7 @@ export function doctorCommand(output: Output): Command {
       }
       const sign = {
         ok: output.paint("green", "ok     "),
+        warning: output.paint("yellow", "warning"),
         failed: output.paint("red", "failed "),
         "not set": output.paint("dim", "not set"),
       };
@@ -82,9 +83,9 @@ async function checkDisk(config: Config): Promise<Finding[]> {
 
 /** A macaroon that others can read is a key under the mat. */
 async function checkSecretFiles(config: Config): Promise<Finding[]> {
-  const files = [config.LND_INVOICE_MACAROON_PATH, config.LND_READONLY_MACAROON_PATH].filter(
-    (file) => file !== undefined,
-  );
+  const files = [config.lnd, config.lndFallback]
+    .flatMap((lnd) => [lnd?.invoiceMacaroonPath, lnd?.readonlyMacaroonPath, lnd?.payMacaroonPath])
+    .filter((file) => file !== undefined);
   return files.map((file) => {
     if (!fs.existsSync(file)) return { check: "secret file", state: "failed", detail: `${file} does not exist` };
     const open = (fs.statSync(file).mode & 0o007) !== 0;
@@ -117,32 +118,53 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
   return findings;
 }
 
-async function checkLnd(config: Config): Promise<Finding[]> {
-  const { lnd } = config;
+async function checkLnd({ lnd, lndFallback }: Config): Promise<Finding[]> {
   if (!lnd) return [{ check: "lnd", state: "not set", detail: "make run simulates one; LND_* names a real one" }];
+  const findings = await checkNodeOfLnd("primary", lnd);
+  return lndFallback ? [...findings, ...(await checkNodeOfLnd("fallback", lndFallback))] : findings;
+}
+
+/** What a process sees of one node when it starts, for every purpose. */
+async function checkNodeOfLnd(node: NodeName, endpoint: LndEndpoint): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const purpose of ["readonly", "invoice"] as const) {
-    const client = await attempt(
+  for (const purpose of ["readonly", "invoice", "pay"] as const) {
+    const check = `lnd ${node} ${purpose}`;
+    if (!hasMacaroon(endpoint, purpose)) {
+      findings.push({ check, state: "not set", detail: `${settingOf(node, purpose)}: ${WITHOUT[purpose]}` });
+      continue;
+    }
+    const connection = await attempt(
       findings,
-      `lnd ${purpose} credentials`,
-      async () => openLnd(lnd, purpose),
+      `${check} credentials`,
+      async () => openConnection(node, purpose, endpoint, () => undefined),
       () => "readable",
     );
-    if (!client) continue;
-    if (purpose === "readonly") {
-      await attempt(
-        findings,
-        "lnd",
-        () => getInfo(client),
-        (info) => `${info.alias} ${info.nodePubkey}, block ${info.blockHeight}, ${info.channelCount} channels`,
-      );
-    } else {
-      const granted = () => "invoices:read and invoices:write";
-      await attempt(findings, "lnd invoice permissions", () => checkInvoicePermissions(client), granted);
-    }
-    closeLnd(client);
+    if (!connection) continue;
+    const { troubles } = await connection.examine(new AbortController().signal);
+    findings.push(...troubles.map(({ trouble, words }) => ({ check, state: stateOf(trouble), detail: words })));
+    const hasFailed = troubles.some(({ trouble }) => stateOf(trouble) === "failed");
+    if (!hasFailed) findings.push({ check, state: "ok", detail: describeConnection(connection) });
+    connection.close();
   }
   return findings;
+}
+
+/** What a node is not asked for when it has no macaroon for it. */
+const WITHOUT: Record<Purpose, string> = {
+  readonly: "nothing can be read",
+  invoice: "this node makes no invoices",
+  pay: "payments and probes are off",
+};
+
+function stateOf(trouble: TroubleName): "warning" | "failed" {
+  return TROUBLES[trouble] === "notice" ? "warning" : "failed";
+}
+
+function describeConnection(connection: LndConnection): string {
+  const granted = NEEDS[connection.purpose].map(({ permission }) => permission).join(" and ");
+  const info = connection.info();
+  if (!info) return `grants ${granted}`;
+  return `${info.alias} ${info.nodePubkey}, block ${info.blockHeight}, ${info.channelCount} channels; grants ${granted}`;
 }
 
 async function checkPort(config: Config): Promise<Finding[]> {

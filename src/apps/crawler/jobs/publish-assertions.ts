@@ -1,5 +1,4 @@
 /** Job: sign what is news about nodes, and put it into the outbox. */
-import type { LndClient } from "../../../adapters/lnd/connect.ts";
 import { getInfo, type NodeInfo } from "../../../adapters/lnd/get-info.ts";
 import type { Database } from "../../../adapters/postgres/connect.ts";
 import { graphTables } from "../../../adapters/postgres/graph.ts";
@@ -11,6 +10,7 @@ import { publishAssertions } from "../../../oracle/publish/publish-assertions.ts
 import { publishIdentity } from "../../../oracle/publish/publish-identity.ts";
 import { now } from "../../clock.ts";
 import type { Events } from "../../events.ts";
+import type { LndGroup } from "../../lnd-group.ts";
 import type { Publisher } from "../publisher.ts";
 
 const EVERY_SEC = 3_600;
@@ -20,7 +20,7 @@ export function publishAssertionsJob(deps: {
   database: Database;
   publisher: Publisher;
   origin: string;
-  lnd: LndClient;
+  lnd: LndGroup;
   events: Events;
   signal: AbortSignal;
 }): Job {
@@ -31,7 +31,7 @@ export function publishAssertionsJob(deps: {
     everySec: EVERY_SEC,
     timeoutSec: TIMEOUT_SEC,
     async run() {
-      const network = networkOf(await getInfo(lnd, { signal }));
+      const network = networkOf(await lnd.first((node) => getInfo(node, { signal })));
       const identity = await publishIdentity(ports, { events: publisher.identity(now()), now: now() });
       const nodes = await graphTables(database).scored();
       const scores = nodes.flatMap(({ keyHex, score }) =>

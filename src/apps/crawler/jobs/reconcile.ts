@@ -9,7 +9,8 @@ const TIMEOUT_SEC = 1_800;
 /** What the job reports. */
 export type ReconcileEvents = {
   reconciled(found: {
-    at: number;
+    /** Undefined when not every node could be asked. */
+    at: number | undefined;
     differenceMsat: bigint;
     unclaimedMsat: bigint;
     tokensMsat: bigint;
@@ -20,21 +21,33 @@ export type ReconcileEvents = {
 
 export function reconcileJob(deps: {
   database: Database;
-  lnd: LndClient;
+  /** Every node that may make invoices, as it is reached at the time. */
+  nodes: () => readonly LndClient[];
   everySec: number;
   events: ReconcileEvents;
   signal: AbortSignal;
 }): Job {
-  const { database, lnd, everySec, events, signal } = deps;
+  const { database, nodes, everySec, events, signal } = deps;
   return {
     name: "reconcile",
     everySec,
     timeoutSec: TIMEOUT_SEC,
     async run() {
-      const { ok, at, differenceMsat, findings, books, node } = await reconcileNow({ database, lnd, signal });
+      const found = await reconcileNow({ database, nodes: nodes(), signal });
+      const { ok, at, differenceMsat, findings, books, unasked } = found;
       const { lightningMsat, unclaimedMsat, tokensMsat, revenueMsat } = books;
-      events.reconciled({ at, differenceMsat, unclaimedMsat, tokensMsat, revenueMsat, findings });
-      return { ok, lightningMsat: String(lightningMsat), healed: node?.healed ?? 0, findings: findings.length };
+      const isComplete = unasked.length === 0;
+      events.reconciled({
+        at: isComplete ? at : undefined,
+        differenceMsat,
+        unclaimedMsat,
+        tokensMsat,
+        revenueMsat,
+        findings,
+      });
+      if (!isComplete) throw unasked[0];
+      const healed = found.nodes.reduce((sum, node) => sum + node.healed, 0);
+      return { ok, lightningMsat: String(lightningMsat), healed, findings: findings.length };
     },
   };
 }

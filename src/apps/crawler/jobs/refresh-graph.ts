@@ -1,6 +1,5 @@
 /** Job: read LND's graph, rate its nodes, store both. */
 
-import type { LndClient } from "../../../adapters/lnd/connect.ts";
 import { describeGraphBytes } from "../../../adapters/lnd/describe-graph.ts";
 import type { Database } from "../../../adapters/postgres/connect.ts";
 import { graphTables } from "../../../adapters/postgres/graph.ts";
@@ -9,12 +8,13 @@ import { refreshGraph } from "../../../oracle/network/refresh-graph.ts";
 import { now } from "../../clock.ts";
 import type { Events } from "../../events.ts";
 import { openGraphThread } from "../../graph-thread.ts";
+import type { LndGroup } from "../../lnd-group.ts";
 
 const TIMEOUT_SEC = 600;
 
 /** `afterwards` runs when new scores are stored. The thread lives for one run: a graph in hand is memory held all hour. */
 export function refreshGraphJob(
-  deps: { database: Database; lnd: LndClient; everySec: number; events: Events; signal: AbortSignal },
+  deps: { database: Database; lnd: LndGroup; everySec: number; events: Events; signal: AbortSignal },
   afterwards: () => Promise<void>,
 ): Job {
   const { database, lnd, everySec, events, signal } = deps;
@@ -26,7 +26,7 @@ export function refreshGraphJob(
       const thread = openGraphThread();
       try {
         const ports = {
-          describeGraph: () => describeGraphBytes(lnd, { signal }),
+          describeGraph: () => lnd.first((node) => describeGraphBytes(node, { signal })),
           rate: (bytes: Uint8Array, takenAt: Parameters<typeof thread.rate>[1]) => thread.rate(bytes, takenAt),
           save: graphTables(database).save,
           onStage: (stage: string, elapsedMs: number) => events.graphStage(stage, elapsedMs / 1000),
