@@ -28,6 +28,7 @@ beforeEach(() => {
   node.unary.GetInfo = () => ({
     ...info,
     synced_to_chain: true,
+    best_header_timestamp: "1790000000",
     version: "0.20.3-beta",
     chains: [{ network: "simnet" }],
   });
@@ -42,6 +43,7 @@ test("getInfo reads who the node is", async () => {
     nodePubkey: key,
     alias: "test",
     blockHeight: 458,
+    bestHeaderAt: 1_790_000_000,
     syncedToChain: true,
     syncedToGraph: false,
     channelCount: 3,
