@@ -40,6 +40,7 @@ export function openLndNodes(
   purposes: readonly Purpose[],
   events: LndNodeEvents,
   signal: AbortSignal,
+  lookEveryMs = LOOK_EVERY_MS,
 ): LndNodes {
   const connections = (["primary", "fallback"] as const).flatMap((node) => {
     const endpoint = nodes[node];
@@ -52,7 +53,7 @@ export function openLndNodes(
     );
   });
   const groups = new Map(purposes.map((purpose) => [purpose, groupOf(purpose, connections)]));
-  const { ready, stop } = watch(connections, events, signal);
+  const { ready, stop } = watch(connections, events, signal, lookEveryMs);
 
   return {
     group(purpose) {
@@ -100,7 +101,7 @@ function eachNode(connections: readonly LndConnection[]): ReturnType<LndNodes["e
 }
 
 /** Looks at each connection again and again, however long another takes. */
-function watch(connections: readonly LndConnection[], events: LndNodeEvents, signal: AbortSignal) {
+function watch(connections: readonly LndConnection[], events: LndNodeEvents, signal: AbortSignal, lookEveryMs: number) {
   const ended = new AbortController();
   const watching = AbortSignal.any([signal, ended.signal]);
   const timers = new Set<NodeJS.Timeout>();
@@ -112,7 +113,7 @@ function watch(connections: readonly LndConnection[], events: LndNodeEvents, sig
     const timer = setTimeout(() => {
       timers.delete(timer);
       void look(connection);
-    }, LOOK_EVERY_MS);
+    }, lookEveryMs);
     timers.add(timer);
   };
   watching.addEventListener("abort", () => timers.forEach(clearTimeout), { once: true });
