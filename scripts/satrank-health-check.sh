@@ -34,6 +34,12 @@ field() {
   jq -r --arg name "$1" '.data | if type == "object" and has($name) then .[$name] | tostring else "missing" end' "$body"
 }
 
+# A line for each connection to LND that is not as it should be: node, purpose, state, reasons.
+sick_nodes() {
+  jq -r '.data.lnd? // [] | if type == "array" then .[] else empty end | select(.status? == "down" or .status? == "degraded")
+    | "lnd \(.node) \(.purpose) \(.status): \(.reasons // [] | join(", "))"' "$body"
+}
+
 judge() {
   local status schema expected
   [[ "$http" == 200 || "$http" == 503 ]] || critical+=("http $http")
@@ -49,6 +55,7 @@ judge() {
     missing) critical+=("lndStatus missing") ;;
     *) warnings+=("lndStatus $(field lndStatus)") ;;
   esac
+  while IFS= read -r line; do warnings+=("$line"); done < <(sick_nodes)
   schema=$(field schemaVersion)
   expected=$(field expectedSchemaVersion)
   [[ "$schema" =~ ^[0-9]+$ && "$schema" == "$expected" ]] || critical+=("schemaVersion $schema, expected $expected")

@@ -50,7 +50,8 @@ export async function* attemptStream(
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
-    if (!hasAnswered) guard.end(failure?.code ?? status.OK, failure ? ended : "abort");
+    // A stream that its reader left, or that ended without a word, has told nothing of the node.
+    if (!hasAnswered) guard.end(failure?.code ?? status.CANCELLED, failure ? ended : "abort");
     // The status of a stream nobody reads any more still arrives, and an unheard error event would end the process.
     stream.on("error", () => {});
     stream.cancel();

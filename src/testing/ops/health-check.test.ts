@@ -80,6 +80,19 @@ describeWith({ bash: "bash", curl: "curl", jq: "jq" }, "satrank-health-check.sh"
       says: "lndStatus down",
     },
     {
+      name: "one of two nodes is down",
+      status: 200,
+      change: {
+        status: "degraded",
+        lnd: [
+          { node: "primary", purpose: "invoice", status: "down", reasons: ["wallet-locked"] },
+          { node: "fallback", purpose: "invoice", status: "ok", reasons: ["permission-excess"] },
+        ],
+      },
+      code: 1,
+      says: "lnd primary invoice down: wallet-locked",
+    },
+    {
       name: "scores are old",
       status: 200,
       change: { status: "degraded", scoringStale: true, scoringAgeSec: 7_300 },
