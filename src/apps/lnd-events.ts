@@ -1,5 +1,6 @@
 /** What LND's connections do, as log lines and metrics. A part of `events.ts`. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { BreakerState } from "../adapters/lnd/breaker.ts";
 import type { LndEvent } from "../adapters/lnd/connect.ts";
 import { TROUBLES, type TroubleName } from "../adapters/lnd/trouble.ts";
 import type { LndNodeEvents } from "./lnd-nodes.ts";
@@ -50,6 +51,16 @@ export function lndEvents(registry: Registry, log: Logger): LndNodeEvents {
     registers,
   });
 
+  /** Once when it opens and once when it closes, however often it is tried in between. */
+  const open = new Set<string>();
+  const logBreaker = (which: { node: string; purpose: string; rpc: string }, state: BreakerState) => {
+    const key = Object.values(which).join(" ");
+    if (state === "half-open" || open.has(key) === (state === "open")) return;
+    if (state === "open") open.add(key);
+    else open.delete(key);
+    log.warn({ ...which, state }, "breaker of LND");
+  };
+
   return {
     lndEvent(node, purpose, event: LndEvent): void {
       switch (event.kind) {
@@ -58,8 +69,7 @@ export function lndEvents(registry: Registry, log: Logger): LndNodeEvents {
           return;
         case "breaker":
           breakers.set({ node, purpose, rpc: event.rpc }, BREAKER_STATES[event.state]);
-          if (event.state !== "half-open")
-            log.warn({ node, purpose, rpc: event.rpc, state: event.state }, "breaker of LND");
+          logBreaker({ node, purpose, rpc: event.rpc }, event.state);
           return;
         case "connection":
           connected.set({ node, purpose }, event.state === "connected" ? 1 : 0);

@@ -4,8 +4,11 @@ import { isClosed, type LndClient } from "./connect.ts";
 import { type Ended, guardCall, timeOf } from "./guard-call.ts";
 import { methodOf, type Rpc } from "./rpcs.ts";
 
-/** `deadlineMs` is the client's own when absent. */
-export type CallOptions = { deadlineMs?: number; signal?: AbortSignal | undefined };
+/**
+ * `deadlineMs` is the client's own when absent. `unguarded` calls are made whatever the breaker says, and it does not hear of
+ * them: for those who look whether the node is back.
+ */
+export type CallOptions = { deadlineMs?: number; signal?: AbortSignal | undefined; unguarded?: boolean };
 
 /** A call without an answer: its gRPC status, and whether it was we who ended it, or did not begin it. */
 export type Failure = { rpc: Rpc; code: status; details: string; cause: unknown; ended: Ended | undefined };
@@ -18,13 +21,13 @@ export type Reply = { ok: true; bytes: Buffer } | { ok: false; failure: Failure 
  * The deadline is a timer and not a point in time, so setting the clock ends no call.
  */
 export function attemptCall(client: LndClient, rpc: Rpc, request: object, options: CallOptions = {}): Promise<Reply> {
-  const { deadlineMs = client.deadlineMs, signal } = options;
+  const { deadlineMs = client.deadlineMs, signal, unguarded } = options;
   const { path, requestSerialize } = methodOf(rpc);
 
   return new Promise((resolve) => {
     let ended: Ended | undefined;
     if (isClosed(client)) return resolve(unmade(rpc, "abort"));
-    const guard = guardCall(client, rpc, timeOf(client, deadlineMs));
+    const guard = guardCall(client, rpc, timeOf(client, { deadlineMs, unguarded }));
     if (!guard) return resolve(unmade(rpc, "breaker"));
     const finish = (error: ServiceError | null, bytes?: Buffer) => {
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 /** A server stream of LND, with its deadline, its breaker and cancellation. Nothing is judged here. */
 import { status } from "@grpc/grpc-js";
-import { type Failure, failureOf, keepBytes, type Reply, unmade } from "./attempt-call.ts";
+import { type CallOptions, type Failure, failureOf, keepBytes, type Reply, unmade } from "./attempt-call.ts";
 import { isClosed, type LndClient } from "./connect.ts";
 import { type Ended, guardCall, timeOf } from "./guard-call.ts";
 import { methodOf, type Rpc } from "./rpcs.ts";
@@ -15,11 +15,11 @@ export async function* attemptStream(
   client: LndClient,
   rpc: Rpc,
   request: object,
-  options: { deadlineMs?: number; signal?: AbortSignal | undefined } = {},
+  options: CallOptions = {},
 ): AsyncGenerator<Reply, void, undefined> {
-  const { deadlineMs, signal } = options;
+  const { deadlineMs, signal, unguarded } = options;
   if (isClosed(client)) return yield unmade(rpc, "abort");
-  const guard = guardCall(client, rpc, timeOf(client, deadlineMs));
+  const guard = guardCall(client, rpc, timeOf(client, { deadlineMs, unguarded }));
   if (!guard) return yield unmade(rpc, "breaker");
   const { path, requestSerialize } = methodOf(rpc);
   const { grpc, metadata } = client.channel;

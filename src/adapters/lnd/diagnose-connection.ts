@@ -63,8 +63,7 @@ function judgeCertificate(socket: TLSSocket, pinned: Buffer): Trouble {
   if (String(socket.authorizationError) === "CERT_HAS_EXPIRED") {
     return {
       trouble: "certificate-expired",
-      words:
-        "its certificate has expired; remove tls.cert and tls.key on the node, restart LND, and copy the new tls.cert",
+      words: "its certificate has expired; restart LND, which then makes another one, and copy the new tls.cert",
     };
   }
   return {

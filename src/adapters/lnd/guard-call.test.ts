@@ -18,12 +18,12 @@ const provoked = fc.oneof(
   fc.record({
     code: fc.constantFrom(...codes.filter((code) => code !== status.UNAVAILABLE && code !== status.DEADLINE_EXCEEDED)),
     ended: fc.constant(undefined),
-    time: fc.constantFrom("ours" as const, "theirs" as const, "endless" as const),
+    time: fc.constantFrom("ours" as const, "theirs" as const, "any" as const),
   }),
   fc.record({
     code: fc.constantFrom(...codes),
     ended: fc.constant<Ended>("abort"),
-    time: fc.constantFrom("ours" as const, "theirs" as const, "endless" as const),
+    time: fc.constantFrom("ours" as const, "theirs" as const, "any" as const),
   }),
   fc.record({
     code: fc.constantFrom(status.CANCELLED, status.DEADLINE_EXCEEDED),

@@ -15,12 +15,16 @@ const UNGUARDED: ReadonlySet<Rpc> = new Set(["GetState"]);
 
 /**
  * Whose the deadline of a call is: `ours` is long enough for a node that is there; `theirs` is shorter, and proves nothing
- * when it passes. A call without one is a stream whose one reader pauses between its tries, so it needs no breaker.
+ * when it passes. `any` needs no breaker: who looks whether the node is back, and a stream without a deadline, whose one
+ * reader pauses between its tries.
  */
-type Time = "ours" | "theirs" | "endless";
+type Time = "ours" | "theirs" | "any";
 
-export function timeOf(client: LndClient, deadlineMs: number | undefined): Time {
-  if (deadlineMs === undefined) return "endless";
+export function timeOf(
+  client: LndClient,
+  { deadlineMs, unguarded }: { deadlineMs: number | undefined; unguarded: boolean | undefined },
+): Time {
+  if (unguarded || deadlineMs === undefined) return "any";
   return deadlineMs >= client.deadlineMs ? "ours" : "theirs";
 }
 
@@ -33,7 +37,7 @@ export function guardCall(
   const begunMs = performance.now();
   const report = (outcome: CallOutcome) =>
     client.hear({ kind: "call", rpc, outcome, seconds: (performance.now() - begunMs) / 1_000 });
-  const tell = UNGUARDED.has(rpc) || time === "endless" ? () => undefined : breakerOf(client, rpc).admit();
+  const tell = UNGUARDED.has(rpc) || time === "any" ? () => undefined : breakerOf(client, rpc).admit();
   if (!tell) {
     report("paused");
     return undefined;

@@ -34,16 +34,17 @@ const TRIALS: Partial<Record<Permission, { rpc: Rpc; request(): object; heard: s
 /** How LND refuses: UNKNOWN, also while it is starting. The other two are what gRPC has for it. */
 const REFUSALS = new Set([status.UNKNOWN, status.PERMISSION_DENIED, status.UNAUTHENTICATED]);
 
-/** Tries each of these permissions that can be tried, at once. Never throws. */
+/** Tries each of these permissions that can be tried, at once, whatever breakers say. Never throws. */
 export function tryPermissions(
   client: LndClient,
   permissions: readonly Permission[],
-  options?: CallOptions,
+  options: CallOptions = {},
 ): Promise<Trial[]> {
+  const looking = { ...options, unguarded: true };
   return Promise.all(
     permissions.flatMap((permission) => {
       const trial = TRIALS[permission];
-      return trial ? [makeTrial(client, permission, trial, options)] : [];
+      return trial ? [makeTrial(client, permission, trial, looking)] : [];
     }),
   );
 }
@@ -52,7 +53,7 @@ async function makeTrial(
   client: LndClient,
   permission: Permission,
   { rpc, request, heard }: { rpc: Rpc; request(): object; heard: status },
-  options: CallOptions = {},
+  options: CallOptions,
 ): Promise<Trial> {
   const reply = await (rpc === "TrackPaymentV2"
     ? firstReply(client, rpc, request(), options)
@@ -65,7 +66,7 @@ async function makeTrial(
 }
 
 async function firstReply(client: LndClient, rpc: Rpc, request: object, options: CallOptions): Promise<Reply> {
-  const { deadlineMs = client.deadlineMs, signal } = options;
-  for await (const reply of attemptStream(client, rpc, request, { deadlineMs, signal })) return reply;
+  const { deadlineMs = client.deadlineMs } = options;
+  for await (const reply of attemptStream(client, rpc, request, { ...options, deadlineMs })) return reply;
   return { ok: true, bytes: Buffer.alloc(0) };
 }

@@ -51,8 +51,8 @@ export async function startDemoWorld(options: {
     lnd: {
       host: oracle.host,
       tlsCertPath: oracle.tlsCertPath,
-      invoiceMacaroonPath: oracle.macaroonPaths.invoice,
-      readonlyMacaroonPath: oracle.macaroonPaths.readonly,
+      invoiceMacaroonPath: oracle.macaroonPaths.sell,
+      readonlyMacaroonPath: oracle.macaroonPaths.read,
       payMacaroonPath: oracle.macaroonPaths.pay,
     },
     relayUrl: relay.url,

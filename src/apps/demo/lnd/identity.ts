@@ -1,6 +1,6 @@
 /**
  * Who the simulated nodes are: keys, TLS pairs and macaroon root keys, made at the first start and kept from then on.
- * Clients of the nodes find a certificate and four macaroons as files, as an operator of LND would.
+ * Clients of the nodes find a certificate and macaroons as files, as an operator of LND would.
  */
 import { createECDH, randomBytes } from "node:crypto";
 import { mkdir, open, readFile, rename } from "node:fs/promises";

@@ -14,12 +14,14 @@ export type Permission = `${string}:${string}`;
 
 const ENTITIES = ["onchain", "offchain", "address", "message", "peers", "info", "invoices", "signer", "macaroon"];
 
-/** What each macaroon file may do. The first three are LND's own; `pay` is baked for spending. */
-export const MACAROON_FILES: Record<"admin" | "invoice" | "readonly" | "pay", Permission[]> = {
+/** What each macaroon file may do. The first three are LND's own; the others are baked for one purpose each. */
+export const MACAROON_FILES: Record<"admin" | "invoice" | "readonly" | "pay" | "sell" | "read", Permission[]> = {
   admin: ENTITIES.flatMap((entity): Permission[] => [`${entity}:read`, `${entity}:write`, `${entity}:generate`]),
   invoice: ["invoices:read", "invoices:write", "address:read", "address:write", "onchain:read"],
   readonly: ENTITIES.map((entity): Permission => `${entity}:read`),
   pay: ["offchain:read", "offchain:write", "info:read"],
+  sell: ["invoices:read", "invoices:write"],
+  read: ["info:read", "invoices:read"],
 };
 
 /** Version 2 bytes of a macaroon that grants `permissions`. `nonce` tells equal ones apart. */
