@@ -7,7 +7,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT := dist/.tsbuildinfo
 SOURCES := $(shell find src sdk -name '*.ts' -not -name '*.test.ts' -not -name '*.itest.ts' 2>/dev/null)
 
-export GRAPH
+export GRAPH CONFORMANCE_NODES
 
 .PHONY: help
 help: ## list the commands
@@ -58,6 +58,10 @@ fuzz: install ## feed the door made-up credentials; FUZZ="<count> [seed]"
 .PHONY: attack
 attack: install ## paid traffic on two apis that are killed all the time, and the books after it; ATTACK="<operations> [seed]"
 	@npx --no-install tsx src/testing/attack/main.ts $(or $(ATTACK),20000)
+
+.PHONY: conformance
+conformance: install ## hold real LND nodes to the suite the simulated ones pass; CONFORMANCE_NODES=<file> (docs/lnd.md)
+	@npx --no-install vitest run src/testing/conformance --no-file-parallelism $(if $(CONFORMANCE_NODES),--testTimeout=300000 --hookTimeout=300000)
 
 .PHONY: coverage
 coverage: install ## run every test and show what they reach

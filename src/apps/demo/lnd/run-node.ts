@@ -1,8 +1,7 @@
 /** One node's server through its whole life: started, stopped, killed and started again, at one address. */
-import { randomBytes } from "node:crypto";
 import { createTlsPair, type TlsPair } from "./grpc/certificate.ts";
 import type { Conduct, WalletState } from "./grpc/conduct.ts";
-import { bakeMacaroon, type Permission } from "./grpc/permissions.ts";
+import type { Permission } from "./grpc/permissions.ts";
 import type { Scene } from "./grpc/rpc/rpc.ts";
 import { type NodeServer, startNodeServer } from "./grpc/server.ts";
 
@@ -53,13 +52,11 @@ export async function runNode(
     stop: async () => leave()?.stop(),
     async restart({ newCertificate = false } = {}) {
       if (server) throw new Error(`${node.name} is running`);
-      if (newCertificate) tls = createTlsPair(world.now());
+      if (newCertificate) tls = createTlsPair(Math.floor(world.now()));
       server = await start(port);
       world.gossip.setOnline(node.key, true);
     },
-    bakeMacaroon(permissions) {
-      return Buffer.from(bakeMacaroon(macaroonRootKey, randomBytes(16), permissions)).toString("hex");
-    },
+    bakeMacaroon: scene.bake,
     certificate: () => tls.certPem,
   };
   return { port, control };

@@ -1,8 +1,9 @@
 /** Starts a simulated network: some nodes of it behind gRPC, each like an LND that somebody operates, and what happens to it. */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { UnixSeconds } from "../../../core/units.ts";
 import { createConduct } from "./grpc/conduct.ts";
 import { encodeGraph } from "./grpc/graph-bytes.ts";
+import { bakeMacaroon, type Permission } from "./grpc/permissions.ts";
 import { type MacaroonPaths, openIdentities, writeClientFiles } from "./identity.ts";
 import { hashText } from "./network/chance.ts";
 import type { Gossip } from "./network/gossip.ts";
@@ -45,12 +46,19 @@ export async function startSimulatedNodes<Name extends string>(options: {
   dataDir: string;
   names: readonly Name[];
   draw: (keys: Record<Name, string>, seed: number) => NetworkDraft | Promise<NetworkDraft>;
-  now: () => UnixSeconds;
+  /** Unix seconds, with their fraction. */
+  now: () => number;
   seed?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** How long a payee waits for the parts of a payment; 120 s when absent. */
+  mppTimeoutMs?: number | undefined;
 }): Promise<SimulatedNodes & { nodes: Record<Name, SimulatedNode> }> {
   const { dataDir, names, draw, now, signal } = options;
-  const kept = await openIdentities(dataDir, names, { seed: options.seed, defaultSeed: DEFAULT_SEED, now: now() });
+  const kept = await openIdentities(dataDir, names, {
+    seed: options.seed,
+    defaultSeed: DEFAULT_SEED,
+    now: Math.floor(now()),
+  });
   const seed = hashText(0, kept.seed);
   const keys = Object.fromEntries(kept.nodes.map(({ name, key }) => [name, key])) as Record<Name, string>;
   const world = await openWorld({
@@ -58,13 +66,17 @@ export async function startSimulatedNodes<Name extends string>(options: {
     identities: kept.nodes.map((node) => ({ ...node, privateKey: Buffer.from(node.privateKey, "hex") })),
     journalPath: join(dataDir, "journal.jsonl"),
     now,
+    mppTimeoutMs: options.mppTimeoutMs,
   });
 
   const graphBytes = cacheGraph(world);
   const nodes: Partial<Record<Name, SimulatedNode>> = {};
   for (const identity of kept.nodes) {
-    const scene = { world, node: world.nodes.get(identity.name)!, conduct: createConduct(), graphBytes };
     const macaroonRootKey = Buffer.from(identity.macaroonRootKey, "hex");
+    const node = world.nodes.get(identity.name)!;
+    const bake = (permissions: readonly Permission[]) =>
+      Buffer.from(bakeMacaroon(macaroonRootKey, randomBytes(16), permissions)).toString("hex");
+    const scene = { world, node, conduct: createConduct(), graphBytes, bake };
     const { port, control } = await runNode(scene, { tls: identity.tls, macaroonRootKey });
     const files = await writeClientFiles(dataDir, identity);
     nodes[identity.name as Name] = { host: `127.0.0.1:${port}`, ...files, nodePubkey: identity.key, control };

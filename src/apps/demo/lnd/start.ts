@@ -2,7 +2,6 @@
  * Starts the simulated Lightning network: two nodes, the oracle's and the payer's, each behind a gRPC interface that
  * a client cannot tell from LND's, in a network that is drawn from a seed or read from a snapshot.
  */
-import type { UnixSeconds } from "../../../core/units.ts";
 import type { NetworkDraft } from "./network/network.ts";
 import { placeNodes } from "./network/place-nodes.ts";
 import { readDescribeGraph } from "./network/read-describe-graph.ts";
@@ -26,7 +25,8 @@ export async function startSimulatedLightning(options: {
   dataDir: string;
   graphPath?: string | undefined;
   seed?: string | undefined;
-  now: () => UnixSeconds;
+  /** Unix seconds, with their fraction. */
+  now: () => number;
   signal?: AbortSignal | undefined;
 }): Promise<SimulatedLightning> {
   const { graphPath, ...rest } = options;
@@ -45,7 +45,7 @@ async function drawAround(
 ): Promise<NetworkDraft> {
   const { graphPath, now, signal } = options;
   // Announcements of the small network are stamped once a day, so that a restart does not change the graph.
-  const today = now() - (now() % 86_400);
+  const today = Math.floor(now() / 86_400) * 86_400;
   const draft = graphPath === undefined ? drawSyntheticGraph(seed, today) : await readDescribeGraph(graphPath, signal);
   const oracle = { key: keys.oracle, alias: "satrank-oracle", ownShare: 0.5 };
   const payer = { key: keys.payer, alias: "satrank-payer", ownShare: 0.9 };

@@ -4,6 +4,7 @@ import type { Failure } from "../network/failure.ts";
 import { headOf, type Network } from "../network/network.ts";
 import type { Route } from "../network/route.ts";
 import type { InvoiceRecord } from "../node/invoice-book.ts";
+import { type InvoiceHtlc, sumOf } from "../node/invoice-htlc.ts";
 import type { Attempt, PaymentRecord } from "../node/payment-book.ts";
 import type { Message } from "./request.ts";
 
@@ -18,7 +19,6 @@ const FEATURE_NAMES: Record<number, string> = {
   25: "route-blinding",
 };
 const NO_PREIMAGE = "0".repeat(64);
-const NS = 1_000_000_000n;
 
 export function featuresMessage(bits: readonly number[]): Message {
   return Object.fromEntries(
@@ -32,7 +32,10 @@ export function featuresMessage(bits: readonly number[]): Message {
 /** lnrpc.Invoice. Money that is in and not yet durable does not show: to LND's clients a payment is one step. */
 export function invoiceMessage(invoice: InvoiceRecord, features: readonly number[]): Message {
   const isSettled = invoice.state === "SETTLED";
-  const htlc = isSettled ? invoice.htlc : undefined;
+  const isShownAccepted = invoice.state === "ACCEPTED" && invoice.isHold;
+  // What a hold invoice has locked counts as paid, also after it was canceled.
+  const wasLocked = isShownAccepted || (invoice.isHold && invoice.state === "CANCELED");
+  const paidMsat = wasLocked ? sumOf(invoice.htlcs) : invoice.amountPaidMsat;
   return {
     memo: invoice.memo,
     r_preimage: Buffer.from(invoice.preimage, "hex"),
@@ -40,8 +43,8 @@ export function invoiceMessage(invoice: InvoiceRecord, features: readonly number
     value: Math.floor(invoice.valueMsat / 1000),
     value_msat: invoice.valueMsat,
     settled: isSettled,
-    creation_date: invoice.createdAt,
-    settle_date: invoice.settledAt,
+    creation_date: Math.floor(invoice.createdAt),
+    settle_date: Math.floor(invoice.settledAt),
     payment_request: invoice.paymentRequest,
     description_hash: Buffer.from(invoice.descriptionHash ?? "", "hex"),
     expiry: invoice.expirySec,
@@ -49,32 +52,37 @@ export function invoiceMessage(invoice: InvoiceRecord, features: readonly number
     private: invoice.isPrivate,
     add_index: invoice.addIndex,
     settle_index: invoice.settleIndex,
-    amt_paid: invoice.amountPaidMsat,
-    amt_paid_sat: Math.floor(invoice.amountPaidMsat / 1000),
-    amt_paid_msat: invoice.amountPaidMsat,
-    state: invoice.state === "ACCEPTED" ? "OPEN" : invoice.state,
-    htlcs: htlc
-      ? [
-          {
-            chan_id: htlc.channelId.toString(),
-            amt_msat: htlc.amountMsat,
-            accept_height: htlc.height,
-            accept_time: invoice.settledAt,
-            resolve_time: invoice.settledAt,
-            expiry_height: htlc.expiry,
-            state: "SETTLED",
-            mpp_total_amt_msat: htlc.amountMsat,
-          },
-        ]
-      : [],
+    amt_paid: paidMsat,
+    amt_paid_sat: Math.floor(paidMsat / 1000),
+    amt_paid_msat: paidMsat,
+    state: invoice.state === "ACCEPTED" && !isShownAccepted ? "OPEN" : invoice.state,
+    htlcs: invoice.htlcs.map(htlcMessage),
     features: featuresMessage(features),
     payment_addr: Buffer.from(invoice.secret, "hex"),
   };
 }
 
-/** lnrpc.Route; `secret` is the payment secret its last hop carries. */
-export function routeMessage(network: Network, route: Route, secret?: string): Message {
+/** lnrpc.InvoiceHTLC */
+function htlcMessage(htlc: InvoiceHtlc): Message {
+  return {
+    chan_id: htlc.channelId.toString(),
+    amt_msat: htlc.amountMsat,
+    accept_height: htlc.height,
+    accept_time: Math.floor(htlc.acceptedAt),
+    resolve_time: Math.floor(htlc.resolvedAt),
+    expiry_height: htlc.expiry,
+    state: htlc.state,
+    mpp_total_amt_msat: htlc.totalMsat,
+  };
+}
+
+/** lnrpc.Route; `payload` is the MPP record its last hop carries, if it has a secret. */
+export function routeMessage(network: Network, route: Route, payload?: Attempt["payload"]): Message {
   const last = route.hops.length - 1;
+  const mpp = payload?.secret !== undefined && {
+    payment_addr: Buffer.from(payload.secret, "hex"),
+    total_amt_msat: payload.totalMsat,
+  };
   return {
     total_time_lock: route.totalTimeLock,
     total_fees: Math.floor(route.totalFeesMsat / 1000),
@@ -83,7 +91,6 @@ export function routeMessage(network: Network, route: Route, secret?: string): M
     total_amt_msat: route.totalMsat,
     hops: route.hops.map((hop, i) => {
       const channel = network.channelOfId.get(hop.channelId);
-      const mpp = { payment_addr: Buffer.from(secret ?? "", "hex"), total_amt_msat: hop.forwardMsat };
       return {
         chan_id: hop.channelId.toString(),
         chan_capacity: channel === undefined ? 0 : network.capacityMsat[channel]! / 1000,
@@ -94,7 +101,7 @@ export function routeMessage(network: Network, route: Route, secret?: string): M
         fee_msat: hop.feeMsat,
         pub_key: network.keys[hop.node] ?? "",
         tlv_payload: true,
-        mpp_record: i === last && secret !== undefined ? mpp : null,
+        mpp_record: i === last && mpp ? mpp : null,
       };
     }),
   };
@@ -128,14 +135,19 @@ function channelUpdateMessage(network: Network, arc: number): Message {
   };
 }
 
+/** Of an instant in seconds; a double holds microseconds of it. */
+function nanoseconds(seconds: number): string {
+  return (BigInt(Math.round(seconds * 1_000_000)) * 1_000n).toString();
+}
+
 /** lnrpc.HTLCAttempt */
-export function attemptMessage(network: Network, attempt: Attempt, secret?: string): Message {
+export function attemptMessage(network: Network, attempt: Attempt): Message {
   return {
     attempt_id: attempt.id,
     status: attempt.status,
-    route: routeMessage(network, attempt.route, secret),
-    attempt_time_ns: (BigInt(attempt.startedAt) * NS).toString(),
-    resolve_time_ns: (BigInt(attempt.resolvedAt) * NS).toString(),
+    route: routeMessage(network, attempt.route, attempt.payload),
+    attempt_time_ns: nanoseconds(attempt.startedAt),
+    resolve_time_ns: nanoseconds(attempt.resolvedAt),
     failure: attempt.failure ? failureMessage(network, attempt.failure) : null,
     preimage: Buffer.from(attempt.preimage ?? "", "hex"),
   };
@@ -143,7 +155,8 @@ export function attemptMessage(network: Network, attempt: Attempt, secret?: stri
 
 /** lnrpc.Payment */
 export function paymentMessage(network: Network, payment: PaymentRecord): Message {
-  const feeMsat = payment.attempts.find((attempt) => attempt.status === "SUCCEEDED")?.route.totalFeesMsat ?? 0;
+  const settled = payment.attempts.filter((attempt) => attempt.status === "SUCCEEDED");
+  const feeMsat = settled.reduce((sum, { route }) => sum + route.totalFeesMsat, 0);
   const valueSat = Math.floor(payment.valueMsat / 1000);
   return {
     payment_hash: payment.hash,
@@ -154,13 +167,13 @@ export function paymentMessage(network: Network, payment: PaymentRecord): Messag
     fee: Math.floor(feeMsat / 1000),
     fee_sat: Math.floor(feeMsat / 1000),
     fee_msat: feeMsat,
-    creation_date: payment.createdAt,
-    creation_time_ns: (BigInt(payment.createdAt) * NS).toString(),
+    creation_date: Math.floor(payment.createdAt),
+    creation_time_ns: nanoseconds(payment.createdAt),
     payment_request: payment.paymentRequest,
     payment_index: payment.index,
     status: payment.status,
     failure_reason: payment.failureReason ?? "FAILURE_REASON_NONE",
-    htlcs: payment.attempts.map((attempt) => attemptMessage(network, attempt, payment.secret)),
+    htlcs: payment.attempts.map((attempt) => attemptMessage(network, attempt)),
   };
 }
 

@@ -23,11 +23,14 @@ import { checkMacaroon, type Permission } from "./permissions.ts";
 import type { Message } from "./request.ts";
 import { channelRpcs } from "./rpc/channels.ts";
 import { graphRpcs } from "./rpc/graph.ts";
+import { holdInvoiceRpcs } from "./rpc/hold-invoices.ts";
 import { invoiceRpcs } from "./rpc/invoices.ts";
+import { operatorRpcs } from "./rpc/operator.ts";
 import { paymentListRpcs } from "./rpc/payment-list.ts";
 import { paymentRpcs } from "./rpc/payments.ts";
 import { routeRpcs } from "./rpc/routes.ts";
 import type { RpcTable, Scene, Stream, StreamRpc, UnaryRpc } from "./rpc/rpc.ts";
+import { sendToRouteRpcs } from "./rpc/send-to-route.ts";
 
 export type NodeServer = {
   port: number;
@@ -42,10 +45,13 @@ export type NodeServer = {
 const RPCS: RpcTable = {
   ...channelRpcs,
   ...graphRpcs,
+  ...holdInvoiceRpcs,
   ...invoiceRpcs,
   ...paymentListRpcs,
   ...paymentRpcs,
+  ...operatorRpcs,
   ...routeRpcs,
+  ...sendToRouteRpcs,
 };
 const SERVICES = ["lnrpc.State", "lnrpc.Lightning", "routerrpc.Router", "invoicesrpc.Invoices", "verrpc.Versioner"];
 const PROTO_FILES = [

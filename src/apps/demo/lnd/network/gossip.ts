@@ -42,6 +42,7 @@ export function createGossip(network: Network, now: () => number, height: () => 
       const before = policyOf(network, arc);
       const lastUpdate = Math.max(Math.floor(now()), before.lastUpdate + 1);
       placePolicy(network, arc, { ...before, ...change, lastUpdate });
+      if (change.disabled === false) network.linkDown[arc] = 0;
       if (before.disabled !== (change.disabled ?? before.disabled)) indexArcs(network);
       tell({ type: "policy", arc });
     },

@@ -12,6 +12,7 @@ export function addChannelPlace(network: Network): number {
   network.ends = longer(network.ends, 2);
   network.hasPolicy = longer(network.hasPolicy, 2);
   network.enabled = longer(network.enabled, 2);
+  network.linkDown = longer(network.linkDown, 2);
   network.refuses = longer(network.refuses, 2);
   network.feeBaseMsat = longer(network.feeBaseMsat, 2);
   network.feeRatePpm = longer(network.feeRatePpm, 2);

@@ -55,6 +55,8 @@ export type Network = {
   ends: Uint32Array;
   hasPolicy: Uint8Array;
   enabled: Uint8Array;
+  /** 1: the end at the arc's tail has lost its peer, so nothing goes over it, whatever it announces. */
+  linkDown: Uint8Array;
   /** 1: turns every payment away for its fee, whatever it announces. */
   refuses: Uint8Array;
   feeBaseMsat: Float64Array;
@@ -122,6 +124,7 @@ function allocate({ nodes, channels }: NetworkDraft): Network {
     ends: new Uint32Array(arcs),
     hasPolicy: new Uint8Array(arcs),
     enabled: new Uint8Array(arcs),
+    linkDown: new Uint8Array(arcs),
     refuses: new Uint8Array(arcs),
     feeBaseMsat: new Float64Array(arcs),
     feeRatePpm: new Float64Array(arcs),
@@ -160,6 +163,8 @@ export function placeChannel(
     if (node === undefined) throw malformed(`channel ${channel.channelId} ends at an unknown node`);
     network.ends[arc] = node;
     placePolicy(network, arc, channel.policies[side]);
+    // An end is disabled because its peer has been away; who says so as a whim still forwards.
+    network.linkDown[arc] = network.enabled[arc] ? 0 : 1;
     const isTrusted = trusted.has(first) || trusted.has(second);
     const refuses = !isTrusted && uniform(seed, `refuses ${channel.channelId} ${side}`) < REFUSING_ARCS;
     network.refuses[arc] = refuses ? 1 : 0;

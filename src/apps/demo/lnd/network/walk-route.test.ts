@@ -135,7 +135,7 @@ describe("a payment fails where and how LND's would", () => {
     { name: "a forwarding node is drained", network: line({ share: 0 }), code: "TEMPORARY_CHANNEL_FAILURE", at: 1 },
     { name: "the payee is offline", network: line({}, ["C"]), code: "UNKNOWN_NEXT_PEER", at: 1 },
     { name: "the first peer is offline", network: line({}, ["B"]), code: "UNKNOWN_NEXT_PEER", at: 0 },
-    { name: "a channel is disabled", network: line({ policy: { disabled: true } }), code: "CHANNEL_DISABLED", at: 1 },
+    { name: "a channel is disabled", network: line({ policy: { disabled: true } }), code: "UNKNOWN_NEXT_PEER", at: 1 },
     { name: "the fee has risen", network: line({ policy: { feeBaseMsat: 2_000 } }), code: "FEE_INSUFFICIENT", at: 1 },
     { name: "the delay has risen", network: line({ policy: { cltvDelta: 41 } }), code: "INCORRECT_CLTV_EXPIRY", at: 1 },
     {
@@ -204,12 +204,20 @@ describe("a payment fails where and how LND's would", () => {
     expect(sent(parallel({ policy: { feeBaseMsat: 5_000 } })).arrived).toBe(false);
   });
 
+  test("a route that goes back over the channel it came from: TEMPORARY_CHANNEL_FAILURE", () => {
+    const walk = sent(line(), (route) => Object.assign(route.hops[1]!, { channelId: 1n, node: 0 }));
+    expect(walk).toMatchObject({ failure: { code: "TEMPORARY_CHANNEL_FAILURE", sourceIndex: 1 } });
+  });
+
   test("a route that comes back to a channel cannot spend its balance twice", () => {
     const free = { feeBaseMsat: 0, feeRatePpm: 0, cltvDelta: 0 };
     const circle = (amountMsat: number) => {
-      const network = lay([{ id: 1n, from: "A", to: "B", share: 0.6, policy: free, back: free }]);
+      const network = lay([
+        { id: 1n, from: "A", to: "B", share: 0.6, policy: free, back: free },
+        { id: 2n, from: "A", to: "B", share: 0, policy: free, back: free },
+      ]);
       const hops = [1, 0, 1].map((node) => ({
-        channelId: 1n,
+        channelId: node === 1 ? 1n : 2n,
         node,
         forwardMsat: amountMsat,
         feeMsat: 0,

@@ -41,10 +41,10 @@ export function walkRoute(network: Network, source: number, route: Route, height
     incoming = outgoing;
   }
   const last = route.hops.at(-1)!;
-  if (last.forwardMsat !== incoming.amountMsat) {
+  if (incoming.amountMsat < last.forwardMsat) {
     return { arrived: false, legs, failure: { code: "FINAL_INCORRECT_HTLC_AMOUNT", sourceIndex: route.hops.length } };
   }
-  if (last.expiry !== incoming.expiry) {
+  if (incoming.expiry < last.expiry) {
     return { arrived: false, legs, failure: { code: "FINAL_INCORRECT_CLTV_EXPIRY", sourceIndex: route.hops.length } };
   }
   return { arrived: true, legs };
@@ -84,6 +84,8 @@ function chooseArc(network: Network, forward: Forward): number | FailureCode {
   if (named === undefined || headOf(network, named) !== hop.node || !network.online[hop.node]) {
     return "UNKNOWN_NEXT_PEER";
   }
+  // Back over the channel it came from, which LND takes for a mistake.
+  if (forward.legs.at(-1)?.arc === (named ^ 1)) return "TEMPORARY_CHANNEL_FAILURE";
   const refusal = refuse(network, named, forward);
   if (refusal === undefined) return named;
   if (!incoming) return refusal;
@@ -98,7 +100,7 @@ function chooseArc(network: Network, forward: Forward): number | FailureCode {
 function refuse(network: Network, arc: number, forward: Forward): FailureCode | undefined {
   const { incoming, outgoing, height, legs } = forward;
   const { amountMsat, expiry } = outgoing;
-  if (!network.enabled[arc]) return "CHANNEL_DISABLED";
+  if (network.linkDown[arc]) return "UNKNOWN_NEXT_PEER";
   if (incoming) {
     const offered = incoming.amountMsat - amountMsat;
     if (network.refuses[arc] || offered < feeOf(network, arc, amountMsat)) return "FEE_INSUFFICIENT";
@@ -107,7 +109,7 @@ function refuse(network: Network, arc: number, forward: Forward): FailureCode | 
   if (amountMsat > network.maxHtlcMsat[arc]!) return "TEMPORARY_CHANNEL_FAILURE";
   if (expiry <= height + MIN_BLOCKS_LEFT) return "EXPIRY_TOO_SOON";
   if (expiry - height > MAX_BLOCKS_LEFT) return "EXPIRY_TOO_FAR";
-  // A route that comes back to a channel finds there only what its earlier passage left.
+  // A route that uses a channel twice finds there only what its earlier passage left.
   const locked = legs.reduce((sum, leg) => (leg.arc === arc ? sum + leg.amountMsat : sum), 0);
   if (amountMsat > network.balanceMsat[arc]! - locked) return "TEMPORARY_CHANNEL_FAILURE";
   if (incoming && incoming.expiry < expiry + network.cltvDelta[arc]!) return "INCORRECT_CLTV_EXPIRY";

@@ -1,7 +1,7 @@
 /** A new invoice: checked as LND checks it, signed, and durable before anybody hears of it. */
 import { createHash, randomBytes } from "node:crypto";
 import { encodeInvoice, type InvoiceDraft } from "../../../../core/bolt11/encode.ts";
-import type { Msat } from "../../../../core/units.ts";
+import { type Msat, unixSeconds } from "../../../../core/units.ts";
 import type { InvoiceEntry } from "./entries.ts";
 import type { InvoiceRecord } from "./invoice-book.ts";
 import { RpcRefusal } from "./refusal.ts";
@@ -11,6 +11,8 @@ export type InvoiceWish = {
   memo: string;
   /** Hex; absent: LND draws one. */
   preimage?: string;
+  /** Payment hash (hex) of an invoice whose preimage somebody else has. */
+  holdHash?: string;
   valueMsat: bigint;
   /** Hex; takes the place of the memo in the signed text. */
   descriptionHash?: string;
@@ -33,8 +35,8 @@ export const INVOICE_FEATURES = [8, 14, 17, 25];
 /** @throws RpcRefusal in LND's words for a wish that LND would refuse */
 export async function addInvoice(world: World, node: LocalNode, wish: InvoiceWish): Promise<InvoiceRecord> {
   refuseAbsurd(wish);
-  const preimage = wish.preimage ?? randomBytes(32).toString("hex");
-  const hash = createHash("sha256").update(preimage, "hex").digest("hex");
+  const preimage = wish.holdHash === undefined ? (wish.preimage ?? randomBytes(32).toString("hex")) : "";
+  const hash = wish.holdHash ?? createHash("sha256").update(preimage, "hex").digest("hex");
   if (!node.invoices.claim(hash)) throw new RpcRefusal("invoice with payment hash already exists");
   try {
     const entry = writeInvoice(world, node, wish, { preimage, hash });
@@ -84,7 +86,7 @@ function writeInvoice(
   const createdAt = world.now();
   const draft: InvoiceDraft = {
     network: "bcrt",
-    timestamp: createdAt,
+    timestamp: unixSeconds(Math.floor(createdAt)),
     expirySec,
     paymentHash: Buffer.from(proof.hash, "hex"),
     paymentSecret: Buffer.from(secret, "hex"),
@@ -100,6 +102,7 @@ function writeInvoice(
     type: "invoice",
     node: node.name,
     ...proof,
+    ...(wish.holdHash !== undefined && { isHold: true }),
     secret,
     valueMsat: valueMsat.toString(),
     memo,

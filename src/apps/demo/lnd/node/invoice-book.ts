@@ -1,47 +1,37 @@
 /** The invoices of one node, their states, and who wants to hear of them. */
+import type { FailureCode } from "../network/failure.ts";
 import { createDueQueue } from "./due-queue.ts";
 import type { CancelEntry, InvoiceEntry } from "./entries.ts";
+import { type ArrivedHtlc, accepted, type InvoiceHtlc, refusalOf, resolveHtlc, sumOf } from "./invoice-htlc.ts";
+import { createInvoiceMemory } from "./invoice-memory.ts";
 
-/** OPEN → ACCEPTED (money is in, not yet durable) → SETTLED; OPEN → CANCELED. LND's names. */
+/**
+ * OPEN → ACCEPTED (all the money is in) → SETTLED; OPEN or ACCEPTED → CANCELED. LND's names. Only a hold invoice shows
+ * that it is ACCEPTED: any other is on its way to the disk.
+ */
 type InvoiceState = "OPEN" | "ACCEPTED" | "SETTLED" | "CANCELED";
 
 export type InvoiceRecord = Omit<InvoiceEntry, "type" | "node" | "valueMsat"> & {
   valueMsat: number;
   state: InvoiceState;
+  /** All the money is in and the preimage is known: nothing can come between. */
+  isSettling: boolean;
   amountPaidMsat: number;
   settledAt: number;
   settleIndex: number;
-  htlc?: { channelId: bigint; amountMsat: number; height: number; expiry: number };
-};
-
-/** An HTLC that has arrived, as the payee sees it. */
-export type ArrivedHtlc = {
-  channelId: bigint;
-  amountMsat: number;
-  /** The whole payment this HTLC says it belongs to. */
-  totalMsat: number;
-  secret: string | undefined;
-  expiry: number;
-  height: number;
+  htlcs: InvoiceHtlc[];
 };
 
 export type InvoiceBook = ReturnType<typeof createInvoiceBook>;
 
-/** How long an invoice that nobody paid is remembered after it has expired or was canceled. */
-const FORGET_AFTER_SEC = 3_600;
-/** And how many such are remembered at most. */
-const MAX_CANCELED = 10_000;
-
 /**
- * Indexes count from 1, as LND's do. An invoice is canceled when it expires; one that was never paid is forgotten some
- * time later, as LND's gc-canceled-invoices options forget it, so that a flood of them fills neither the memory nor
- * the journal.
+ * Indexes count from 1, as LND's do. An invoice is canceled when it expires, and what was paid of it by then goes back;
+ * one that was never paid is forgotten some time later ({@link createInvoiceMemory}).
  */
 export function createInvoiceBook(now: () => number) {
   const byHash = new Map<string, InvoiceRecord>();
   const expiring = createDueQueue<InvoiceRecord>(expiresAt);
-  const canceled: { invoice: InvoiceRecord; canceledAt: number }[] = [];
-  let canceledFrom = 0;
+  const memory = createInvoiceMemory(byHash, now);
   const settled: InvoiceRecord[] = [];
   const claimed = new Set<string>();
   const cancelings = new Map<string, Promise<void>>();
@@ -55,20 +45,16 @@ export function createInvoiceBook(now: () => number) {
 
   const close = (invoice: InvoiceRecord) => {
     invoice.state = "CANCELED";
-    canceled.push({ invoice, canceledAt: Math.min(now(), expiresAt(invoice)) });
+    for (const htlc of accepted(invoice.htlcs)) resolveHtlc(htlc, { code: UNKNOWN_DETAILS }, now());
+    memory.push(invoice, Math.min(now(), expiresAt(invoice)));
+    tell(invoice);
   };
   const expire = () => {
     for (let due = expiring.takeDue(now()); due; due = expiring.takeDue(now())) if (due.state === "OPEN") close(due);
   };
   const forgetOld = () => {
     expire();
-    for (let oldest = canceled[canceledFrom]; oldest; oldest = canceled[++canceledFrom]) {
-      const isRoom = canceled.length - canceledFrom <= MAX_CANCELED;
-      if (isRoom && now() < oldest.canceledAt + FORGET_AFTER_SEC) break;
-      const { hash } = oldest.invoice;
-      if (byHash.get(hash) === oldest.invoice) byHash.delete(hash);
-    }
-    if (canceledFrom > MAX_CANCELED) canceledFrom -= canceled.splice(0, canceledFrom).length;
+    memory.forget();
   };
   const find = (hash: string) => {
     expire();
@@ -105,8 +91,8 @@ export function createInvoiceBook(now: () => number) {
 
     /** Takes in an invoice that is durable. */
     add({ type: _, node: __, valueMsat, ...entry }: InvoiceEntry): InvoiceRecord {
-      const untouched = { state: "OPEN" as const, amountPaidMsat: 0, settledAt: 0, settleIndex: 0 };
-      const invoice: InvoiceRecord = { ...entry, valueMsat: Number(valueMsat), ...untouched };
+      const untouched = { state: "OPEN" as const, isSettling: false, amountPaidMsat: 0, settledAt: 0, settleIndex: 0 };
+      const invoice: InvoiceRecord = { ...entry, valueMsat: Number(valueMsat), ...untouched, htlcs: [] };
       byHash.set(invoice.hash, invoice);
       expiring.push(invoice);
       lastAddIndex = Math.max(lastAddIndex, invoice.addIndex);
@@ -117,40 +103,47 @@ export function createInvoiceBook(now: () => number) {
     forgetOld,
 
     /**
-     * Takes the money, or says how LND refuses it; more than was asked for is welcome, as it is to LND. Whoever gets
-     * `true` must go on to {@link settle}.
+     * Takes an HTLC, or says how LND refuses it; more than was asked for is welcome, as it is to LND. With the last
+     * part the invoice is ACCEPTED, and whoever brought it goes on to {@link settle} or waits for who may.
      */
-    accept(hash: string, htlc: ArrivedHtlc): true | "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS" | "MPP_TIMEOUT" {
+    accept(hash: string, arrived: ArrivedHtlc): { invoice: InvoiceRecord; htlc: InvoiceHtlc } | FailureCode {
       const invoice = find(hash);
-      const isMeant =
-        invoice?.state === "OPEN" && htlc.secret === invoice.secret && htlc.totalMsat >= invoice.valueMsat;
-      const isInTime = isMeant && htlc.expiry >= htlc.height + invoice.cltvExpiry;
-      if (!isInTime) return "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS";
-      // Parts that never come: this world pays in one part, and does not wait two minutes to say so.
-      if (htlc.amountMsat < htlc.totalMsat) return "MPP_TIMEOUT";
-      invoice.state = "ACCEPTED";
-      const { channelId, amountMsat, height, expiry } = htlc;
-      invoice.htlc = { channelId, amountMsat, height, expiry };
-      return true;
+      if (invoice?.state !== "OPEN") return UNKNOWN_DETAILS;
+      const refusal = refusalOf(invoice, arrived);
+      if (refusal) return refusal;
+      const htlc: InvoiceHtlc = { ...arrived, state: "ACCEPTED", acceptedAt: now(), resolvedAt: 0 };
+      invoice.htlcs.push(htlc);
+      if (sumOf(accepted(invoice.htlcs)) >= arrived.totalMsat) {
+        invoice.state = "ACCEPTED";
+        if (invoice.isHold) tell(invoice);
+        else invoice.isSettling = true;
+      }
+      return { invoice, htlc };
     },
 
-    /** Takes in a payment that is durable. */
-    settle(hash: string, paid: { amountMsat: number; settledAt: number; settleIndex: number }): void {
+    /** Gives back a part whose payment did not become whole in time. */
+    giveUp(invoice: InvoiceRecord, htlc: InvoiceHtlc): void {
+      if (invoice.state === "OPEN" && htlc.state === "ACCEPTED") resolveHtlc(htlc, { code: "MPP_TIMEOUT" }, now());
+    },
+
+    /** Takes in a payment that is durable, and lets its parts go home with the preimage. */
+    settle(hash: string, paid: { preimage: string; amountMsat: number; settledAt: number; settleIndex: number }): void {
       const invoice = byHash.get(hash);
       if (!invoice || invoice.state === "SETTLED") return;
+      const { preimage, amountMsat, settledAt, settleIndex } = paid;
+      Object.assign(invoice, { preimage, amountPaidMsat: amountMsat, settledAt, settleIndex });
       invoice.state = "SETTLED";
-      invoice.amountPaidMsat = paid.amountMsat;
-      invoice.settledAt = paid.settledAt;
-      invoice.settleIndex = paid.settleIndex;
-      nextSettleIndex = Math.max(nextSettleIndex, paid.settleIndex + 1);
+      invoice.isSettling = false;
+      nextSettleIndex = Math.max(nextSettleIndex, settleIndex + 1);
       settled.push(invoice);
       tell(invoice);
+      for (const htlc of accepted(invoice.htlcs)) resolveHtlc(htlc, { preimage }, settledAt);
     },
 
     /** Resolves when no payment of this invoice is on its way to the disk. */
     async decided(hash: string): Promise<void> {
       const invoice = find(hash);
-      if (invoice?.state !== "ACCEPTED") return;
+      if (!invoice?.isSettling) return;
       await new Promise<void>((resolve) => {
         const listener = (changed: InvoiceRecord) => {
           if (changed !== invoice) return;
@@ -164,7 +157,7 @@ export function createInvoiceBook(now: () => number) {
     /** Closes an invoice; {@link canceling} says when that is durable. */
     cancel({ hash }: Pick<CancelEntry, "hash">): void {
       const invoice = byHash.get(hash);
-      if (invoice?.state === "OPEN") close(invoice);
+      if (invoice?.state === "OPEN" || (invoice?.state === "ACCEPTED" && !invoice.isSettling)) close(invoice);
     },
     /** Resolves when a cancellation that is being written down is durable. `written` begins one. */
     canceling(hash: string, written = cancelings.get(hash)): Promise<void> {
@@ -173,13 +166,15 @@ export function createInvoiceBook(now: () => number) {
       return written.then(() => void cancelings.delete(hash));
     },
 
-    /** Calls back for every invoice added or settled from here on, until the returned function is called. */
+    /** Calls back at every change of an invoice from here on, until the returned function is called. */
     subscribe(listener: (invoice: InvoiceRecord) => void): () => void {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
 }
+
+const UNKNOWN_DETAILS = "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS";
 
 function expiresAt(invoice: InvoiceRecord): number {
   return invoice.createdAt + invoice.expirySec;

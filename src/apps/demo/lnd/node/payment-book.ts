@@ -14,6 +14,8 @@ export type PaymentFailureReason =
 export type Attempt = {
   id: number;
   route: Route;
+  /** What it told the payee: the payment secret (hex; absent: no MPP record), and the whole payment's amount. */
+  payload: { secret: string | undefined; totalMsat: number };
   status: "IN_FLIGHT" | "SUCCEEDED" | "FAILED";
   startedAt: number;
   resolvedAt: number;
@@ -27,8 +29,6 @@ export type PaymentRecord = {
   valueMsat: number;
   paymentRequest: string;
   createdAt: number;
-  /** The payment secret, hex, where it is known. */
-  secret?: string;
   status: "IN_FLIGHT" | "SUCCEEDED" | "FAILED";
   preimage?: string;
   failureReason?: PaymentFailureReason;
@@ -49,6 +49,19 @@ export function createPaymentBook() {
   const tell = (payment: PaymentRecord) => {
     for (const listener of [...(listeners.get(payment.hash) ?? [])]) listener(payment);
   };
+  /** LND's table: while anything is in flight so is the payment, then one part that settled makes it a success. */
+  const judge = (payment: PaymentRecord) => {
+    const { attempts, failureReason } = payment;
+    const isAny = (status: Attempt["status"]) => attempts.some((attempt) => attempt.status === status);
+    if (isAny("IN_FLIGHT")) payment.status = "IN_FLIGHT";
+    else if (isAny("SUCCEEDED")) payment.status = "SUCCEEDED";
+    else if (failureReason) payment.status = "FAILED";
+    if (payment.status === "FAILED") {
+      failedHashes.push(payment.hash);
+      forgetOldFailures();
+    }
+    tell(payment);
+  };
   const forgetOldFailures = () => {
     while (failedHashes.length > MAX_FAILED) {
       const hash = failedHashes.shift()!;
@@ -56,23 +69,47 @@ export function createPaymentBook() {
     }
   };
 
+  /** A payment that failed may be tried again. @throws RpcRefusal ALREADY_EXISTS for any other */
+  const begin = (start: Pick<PaymentRecord, "hash" | "valueMsat" | "paymentRequest" | "createdAt">): PaymentRecord => {
+    const earlier = byHash.get(start.hash);
+    if (earlier?.status === "SUCCEEDED") throw new RpcRefusal("invoice is already paid", RPC_STATUS.alreadyExists);
+    if (earlier?.status === "IN_FLIGHT") throw new RpcRefusal("payment is in transition", RPC_STATUS.alreadyExists);
+    const payment: PaymentRecord = { ...start, index: nextIndex++, status: "IN_FLIGHT", attempts: [] };
+    // A further try is the newest payment, so the map stays in the order of the indexes.
+    byHash.delete(payment.hash);
+    byHash.set(payment.hash, payment);
+    return payment;
+  };
+
   return {
     find: (hash: string) => byHash.get(hash),
 
-    /** A payment that failed may be tried again. @throws RpcRefusal ALREADY_EXISTS for any other */
-    begin(start: Pick<PaymentRecord, "hash" | "valueMsat" | "paymentRequest" | "createdAt" | "secret">): PaymentRecord {
+    begin,
+
+    /**
+     * A part sent along a route of the caller's own: it joins the payment that is under way, or begins one. Parts are
+     * told by their secret, and none may go beyond what the payment says it is. @throws RpcRefusal
+     */
+    beginPart(
+      start: Pick<PaymentRecord, "hash" | "valueMsat" | "paymentRequest" | "createdAt">,
+      part: { amountMsat: number; secret: string | undefined },
+    ): PaymentRecord {
       const earlier = byHash.get(start.hash);
-      if (earlier?.status === "SUCCEEDED") throw new RpcRefusal("invoice is already paid", RPC_STATUS.alreadyExists);
-      if (earlier?.status === "IN_FLIGHT") throw new RpcRefusal("payment is in transition", RPC_STATUS.alreadyExists);
-      const payment: PaymentRecord = { ...start, index: nextIndex++, status: "IN_FLIGHT", attempts: [] };
-      // A further try is the newest payment, so the map stays in the order of the indexes.
-      byHash.delete(payment.hash);
-      byHash.set(payment.hash, payment);
-      return payment;
+      const joins = part.secret !== undefined && earlier?.status === "IN_FLIGHT";
+      if (!joins) return begin(start);
+      refusePart(earlier, start.valueMsat, part);
+      return earlier;
     },
 
-    startAttempt(payment: PaymentRecord, route: Route, now: number): Attempt {
-      const attempt: Attempt = { id: nextAttemptId++, route, status: "IN_FLIGHT", startedAt: now, resolvedAt: 0 };
+    startAttempt(payment: PaymentRecord, route: Route, payload: Attempt["payload"], now: number): Attempt {
+      const attempt: Attempt = {
+        id: nextAttemptId++,
+        route,
+        payload,
+        status: "IN_FLIGHT",
+        startedAt: now,
+        resolvedAt: 0,
+      };
       payment.attempts.push(attempt);
       tell(payment);
       return attempt;
@@ -80,23 +117,20 @@ export function createPaymentBook() {
 
     failAttempt(payment: PaymentRecord, attempt: Attempt, failure: Failure, now: number): void {
       Object.assign(attempt, { status: "FAILED", failure, resolvedAt: now });
-      tell(payment);
+      judge(payment);
     },
 
+    /** No further attempt will be made. The first reason stays; parts under way are waited for. */
     fail(payment: PaymentRecord, reason: PaymentFailureReason): void {
-      payment.status = "FAILED";
-      payment.failureReason = reason;
-      failedHashes.push(payment.hash);
-      forgetOldFailures();
-      tell(payment);
+      payment.failureReason ??= reason;
+      judge(payment);
     },
 
-    /** Takes in a payment that is durable. */
-    succeed(payment: PaymentRecord, attempt: Attempt, preimage: string, now: number): void {
+    /** Takes in an attempt that is durable. */
+    settleAttempt(payment: PaymentRecord, attempt: Attempt, preimage: string, now: number): void {
       Object.assign(attempt, { status: "SUCCEEDED", preimage, resolvedAt: now });
-      payment.status = "SUCCEEDED";
       payment.preimage = preimage;
-      tell(payment);
+      judge(payment);
     },
 
     /** In the order they were begun. */
@@ -109,12 +143,13 @@ export function createPaymentBook() {
       refuseInFlight(payment);
       byHash.delete(hash);
     },
+    dropFailedAttempts,
     /** Forgets how a payment failed on its way. @throws RpcRefusal as {@link remove} */
     removeFailedAttempts(hash: string): void {
       const payment = byHash.get(hash);
       if (!payment) throw new RpcRefusal("non bucket element in payments bucket");
       refuseInFlight(payment);
-      payment.attempts = payment.attempts.filter((attempt) => attempt.status !== "FAILED");
+      dropFailedAttempts(payment);
     },
 
     /** Calls back at every change of one payment, until the returned function is called. */
@@ -129,8 +164,33 @@ export function createPaymentBook() {
   };
 }
 
+function dropFailedAttempts(payment: PaymentRecord): void {
+  payment.attempts = payment.attempts.filter((attempt) => attempt.status !== "FAILED");
+}
+
 function refuseInFlight({ hash, status }: PaymentRecord): void {
   if (status !== "IN_FLIGHT") return;
   const words = `payment '${hash}' has inflight HTLCsand therefore cannot be deleted: payment is in transition`;
   throw new RpcRefusal(words);
+}
+
+/** The checks of LND's RegisterAttempt that a part which joins can fail. */
+function refusePart(
+  { attempts, failureReason, valueMsat }: PaymentRecord,
+  totalMsat: number,
+  part: { amountMsat: number; secret: string | undefined },
+): void {
+  const refuse = (words: string) => {
+    throw new RpcRefusal(words);
+  };
+  if (attempts.some((attempt) => attempt.status === "SUCCEEDED")) refuse("payment has settled htlcs");
+  if (failureReason) refuse("payment has failure reason");
+  const flying = attempts.filter((attempt) => attempt.status === "IN_FLIGHT");
+  if (flying.some(({ payload }) => payload.secret === undefined)) refuse("payment has non-MPP attempts");
+  if (flying.some(({ payload }) => payload.secret !== part.secret)) refuse("payment address mismatch");
+  if (flying.some(({ payload }) => payload.totalMsat !== totalMsat)) refuse("mp payment total amount mismatch");
+  const sent = flying.reduce((sum, { route }) => sum + route.hops.at(-1)!.forwardMsat, 0);
+  if (sent + part.amountMsat > valueMsat) {
+    refuse(`attempted value exceeds payment amount: attempted=${sent + part.amountMsat}, payment amount=${valueMsat}`);
+  }
 }

@@ -22,13 +22,14 @@ export type PaymentPlan = {
 
 const MAX_ATTEMPTS = 12;
 /** LND adds this to what the payee asks for, against blocks found while the payment is under way. */
-const BLOCK_PADDING = 3;
+export const BLOCK_PADDING = 3;
+/** A longer timer would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Books the payment, so that a second call for the same hash is refused. @throws RpcRefusal ALREADY_EXISTS */
 export function beginPayment(world: World, payer: LocalNode, plan: PaymentPlan): PaymentRecord {
-  const { hash, amountMsat: valueMsat, paymentRequest, secret } = plan;
-  const start = { hash, valueMsat, paymentRequest, createdAt: world.now() };
-  return payer.payments.begin(secret === undefined ? start : { ...start, secret });
+  const { hash, amountMsat: valueMsat, paymentRequest } = plan;
+  return payer.payments.begin({ hash, valueMsat, paymentRequest, createdAt: world.now() });
 }
 
 /** Runs a booked payment to its end. Who wants to see it follows the payment book. */
@@ -38,13 +39,20 @@ export async function sendPayment(
   payment: PaymentRecord,
   plan: PaymentPlan,
 ): Promise<void> {
+  // Said at once, also of an attempt that is on its way: it may still arrive, and then the payment has succeeded.
+  const giveUp = () => payer.payments.fail(payment, "FAILURE_REASON_TIMEOUT");
+  const outOfTime = setTimeout(giveUp, Math.min(1000 * plan.timeoutSec, MAX_TIMER_MS)).unref();
   try {
     const reason = await attemptAll(world, payer, payment, plan);
     if (reason) payer.payments.fail(payment, reason);
+    // Who followed the payment has seen how it went; it is not kept.
+    payer.payments.dropFailedAttempts(payment);
   } catch (error) {
     // Only the journal can fail here. What it holds is unknown, so the payment stays in flight until a restart.
     if (payment.attempts.at(-1)?.status !== "IN_FLIGHT") payer.payments.fail(payment, "FAILURE_REASON_ERROR");
     throw error;
+  } finally {
+    clearTimeout(outOfTime);
   }
 }
 
@@ -56,10 +64,11 @@ async function attemptAll(
 ): Promise<PaymentFailureReason | undefined> {
   const memory = emptyMemory();
   const payload: Payload = { secret: plan.secret, totalMsat: plan.amountMsat };
-  if (plan.amountMsat > spendable(world, payer)) return "FAILURE_REASON_INSUFFICIENT_BALANCE";
+  if (plan.amountMsat > spendable(world, payer, plan.outgoingChannels)) return "FAILURE_REASON_INSUFFICIENT_BALANCE";
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     // A search of a large graph takes tens of milliseconds: others get their turn in between.
     await setImmediate();
+    if (payment.failureReason) return payment.failureReason;
     if (world.now() >= payment.createdAt + plan.timeoutSec) return "FAILURE_REASON_TIMEOUT";
     const found = world.findRoute({
       ...plan,
@@ -78,12 +87,13 @@ async function attemptAll(
   return "FAILURE_REASON_NO_ROUTE";
 }
 
-/** What the node can send over its enabled channels, all together. */
-export function spendable(world: World, node: LocalNode): number {
+/** What the node can send over its enabled channels, or those of them it may use, all together. */
+export function spendable(world: World, node: LocalNode, among?: ReadonlySet<bigint>): number {
   const { network } = world;
   let sum = 0;
   for (let arc = 0; arc < network.ends.length; arc++) {
-    if (network.ends[arc] === node.index && network.enabled[arc]) sum += network.balanceMsat[arc]!;
+    const isUsable = network.ends[arc] === node.index && network.enabled[arc];
+    if (isUsable && (among?.has(network.channelIds[arc >> 1]!) ?? true)) sum += network.balanceMsat[arc]!;
   }
   return sum;
 }

@@ -1,12 +1,11 @@
 /** The simulated world: one network, the nodes of ours in it, and the journal that remembers what happened. */
-import type { UnixSeconds } from "../../../../core/units.ts";
 import { type Journal, openJournal } from "../journal.ts";
 import { createPathfinder, type Pathfinder } from "../network/find-route.ts";
 import { createGossip, type Gossip } from "../network/gossip.ts";
 import type { Network } from "../network/network.ts";
 import type { Hop, Route } from "../network/route.ts";
 import { arcOf, type Leg, lockLegs, settleLegs } from "../network/walk-route.ts";
-import type { HopEntry, JournalEntry, SettledEntry } from "./entries.ts";
+import type { HopEntry, JournalEntry, PartEntry, SettledEntry } from "./entries.ts";
 import { createHolds, type Holds } from "./holds.ts";
 import { createInvoiceBook, type InvoiceBook } from "./invoice-book.ts";
 import { createPaymentBook, type PaymentBook } from "./payment-book.ts";
@@ -28,13 +27,18 @@ export type World = {
   findRoute: Pathfinder;
   journal: Journal<JournalEntry>;
   nodes: Map<string, LocalNode>;
-  now: () => UnixSeconds;
+  /** Unix seconds, with their fraction. */
+  now: () => number;
+  /** How long a payee waits for the parts of a payment. */
+  mppTimeoutMs: number;
 };
 
 export type NodeIdentity = { name: string; key: string; privateKey: Uint8Array };
 
 const GENESIS_AT = 1_231_006_505;
 const BLOCK_SEC = 600;
+/** LND's invoices.DefaultHtlcHoldDuration. */
+const MPP_TIMEOUT_MS = 120_000;
 
 /** Blocks come every ten minutes, without fail. */
 export function blockHeight(now: number): number {
@@ -46,9 +50,10 @@ export async function openWorld(options: {
   network: Network;
   identities: NodeIdentity[];
   journalPath: string;
-  now: () => UnixSeconds;
+  now: () => number;
+  mppTimeoutMs?: number | undefined;
 }): Promise<World> {
-  const { network, identities, journalPath, now } = options;
+  const { network, identities, journalPath, now, mppTimeoutMs = MPP_TIMEOUT_MS } = options;
   const nodes = new Map<string, LocalNode>();
   for (const { name, key, privateKey } of identities) {
     const index = network.indexOfKey.get(key)!;
@@ -72,7 +77,8 @@ export async function openWorld(options: {
     },
   });
   const gossip = createGossip(network, now, () => blockHeight(now()));
-  return { network, gossip, holds: createHolds(), findRoute: createPathfinder(network), journal, nodes, now };
+  const findRoute = createPathfinder(network);
+  return { network, gossip, holds: createHolds(), findRoute, journal, nodes, now, mppTimeoutMs };
 }
 
 /** Our node at this place of the network, if it is one of ours. */
@@ -99,23 +105,31 @@ function replay(network: Network, nodes: Map<string, LocalNode>, entry: JournalE
 }
 
 function replaySettled(network: Network, nodes: Map<string, LocalNode>, entry: SettledEntry): void {
-  const { hash, preimage, valueMsat, paymentRequest, startedAt, settledAt, settleIndex } = entry;
-  const amountMsat = entry.hops.at(-1)?.forwardMsat ?? valueMsat;
-  nodes.get(entry.payee)?.invoices.settle(hash, { amountMsat, settledAt, settleIndex });
+  const { hash, preimage, settledAt, settleIndex } = entry;
+  const parts: PartEntry[] = [entry, ...(entry.more ?? [])];
+  const amountMsat = parts.reduce((sum, { hops, valueMsat }) => sum + (hops.at(-1)?.forwardMsat ?? valueMsat), 0);
+  nodes.get(entry.payee)?.invoices.settle(hash, { preimage, amountMsat, settledAt, settleIndex });
 
-  const payments = nodes.get(entry.payer)?.payments;
-  if (payments) {
-    const payment = payments.begin({ hash, valueMsat, paymentRequest, createdAt: startedAt });
-    const attempt = payments.startAttempt(payment, readRoute(network, entry), startedAt);
-    payments.succeed(payment, attempt, preimage, settledAt);
+  for (const part of parts) {
+    const payments = nodes.get(part.payer)?.payments;
+    if (payments) replayPart(network, payments, part, entry);
+    const legs = readLegs(network, part);
+    lockLegs(network, legs);
+    settleLegs(network, legs);
   }
-  const legs = readLegs(network, entry);
-  lockLegs(network, legs);
-  settleLegs(network, legs);
+}
+
+function replayPart(network: Network, payments: PaymentBook, part: PartEntry, entry: SettledEntry): void {
+  const { valueMsat, paymentRequest, startedAt } = part;
+  const { hash, preimage, settledAt } = entry;
+  const payment = payments.find(hash) ?? payments.begin({ hash, valueMsat, paymentRequest, createdAt: startedAt });
+  const payload = { secret: undefined, totalMsat: valueMsat };
+  const attempt = payments.startAttempt(payment, readRoute(network, part), payload, startedAt);
+  payments.settleAttempt(payment, attempt, preimage, settledAt);
 }
 
 /** The legs that exist in this network too: another snapshot may have been loaded since. */
-function readLegs(network: Network, entry: SettledEntry): Leg[] {
+function readLegs(network: Network, entry: PartEntry): Leg[] {
   const legs: Leg[] = [];
   for (const { channelId, from, amountMsat } of entry.legs) {
     const tail = network.indexOfKey.get(from);
@@ -126,7 +140,7 @@ function readLegs(network: Network, entry: SettledEntry): Leg[] {
 }
 
 /** A hop through a node this network does not know is shown at place −1, which has no key. */
-function readRoute(network: Network, { hops, totalMsat, totalTimeLock }: SettledEntry): Route {
+function readRoute(network: Network, { hops, totalMsat, totalTimeLock }: PartEntry): Route {
   const read = (hop: HopEntry): Hop => ({
     channelId: BigInt(hop.channelId),
     node: network.indexOfKey.get(hop.node) ?? -1,

@@ -44,7 +44,7 @@ function getInfo({ world, node }: Scene): Message {
     num_peers: new Set(active.map((arc) => headOf(network, arc))).size,
     block_height: height,
     block_hash: createHash("sha256").update(`block ${height}`).digest("hex"),
-    best_header_timestamp: world.now(),
+    best_header_timestamp: Math.floor(world.now()),
     synced_to_chain: true,
     synced_to_graph: true,
     chains: [{ chain: "bitcoin", network: "regtest" }],

@@ -1,5 +1,5 @@
 /** RPCs about the node's own invoices. Permissions invoices:read and invoices:write. */
-import { addInvoice, INVOICE_FEATURES } from "../../node/add-invoice.ts";
+import { addInvoice, INVOICE_FEATURES, type InvoiceWish } from "../../node/add-invoice.ts";
 import { cancelInvoice } from "../../node/cancel-invoice.ts";
 import type { InvoiceRecord } from "../../node/invoice-book.ts";
 import { RPC_STATUS, RpcRefusal } from "../../node/refusal.ts";
@@ -18,22 +18,27 @@ export const invoiceRpcs: RpcTable = {
 
 const MAX_LISTED = 10_000;
 
-async function add({ world, node }: Scene, request: Message): Promise<Message> {
-  const preimage = bytesOf(request, "r_preimage").toString("hex");
+/** What AddInvoice and AddHoldInvoice have in common. @throws RpcRefusal for what no simulated node offers */
+export function readWish(request: Message): InvoiceWish {
   const descriptionHash = bytesOf(request, "description_hash").toString("hex");
   if (textOf(request, "fallback_addr") !== "") throw new RpcRefusal("invalid fallback address: none on this chain");
-  if (isSet(request, "is_amp") || isSet(request, "is_blinded"))
-    throw new RpcRefusal("not offered by this simulated node");
   if (listOf(request, "route_hints").length > 0) throw new RpcRefusal("this simulated node takes no route hints");
-  const invoice = await addInvoice(world, node, {
+  return {
     memo: textOf(request, "memo"),
-    ...(preimage !== "" && { preimage }),
     valueMsat: amountOf(request, "value", "value_msat"),
     ...(descriptionHash !== "" && { descriptionHash }),
     expirySec: numberOf(request, "expiry"),
     cltvExpiry: numberOf(request, "cltv_expiry"),
     isPrivate: isSet(request, "private"),
-  });
+  };
+}
+
+async function add({ world, node }: Scene, request: Message): Promise<Message> {
+  const preimage = bytesOf(request, "r_preimage").toString("hex");
+  if (isSet(request, "is_amp") || isSet(request, "is_blinded"))
+    throw new RpcRefusal("not offered by this simulated node");
+  const wish = readWish(request);
+  const invoice = await addInvoice(world, node, preimage === "" ? wish : { ...wish, preimage });
   return {
     r_hash: Buffer.from(invoice.hash, "hex"),
     payment_request: invoice.paymentRequest,
@@ -86,7 +91,8 @@ function list({ node }: Scene, request: Message): Message {
   const until = numberOf(request, "creation_date_end") || Number.POSITIVE_INFINITY;
   const page: InvoiceRecord[] = [];
   for (const invoice of node.invoices.all()) {
-    const { addIndex, createdAt, state } = invoice;
+    const { addIndex, state } = invoice;
+    const createdAt = Math.floor(invoice.createdAt);
     if (isReversed ? offset !== 0 && addIndex >= offset : addIndex <= offset) continue;
     if (createdAt < from || createdAt > until) continue;
     if (isSet(request, "pending_only") && state !== "OPEN" && state !== "ACCEPTED") continue;
@@ -109,6 +115,8 @@ function subscribe({ node }: Scene, request: Message, stream: Stream): void {
   let addIndex = integerOf(request, "add_index");
   let settleIndex = integerOf(request, "settle_index");
   const show = (invoice: InvoiceRecord) => {
+    // Not even a hold invoice is told of before it is settled.
+    if (invoice.state === "CANCELED" || invoice.state === "ACCEPTED") return;
     if (invoice.state === "SETTLED") {
       if (invoice.settleIndex <= settleIndex) return;
       settleIndex = BigInt(invoice.settleIndex);

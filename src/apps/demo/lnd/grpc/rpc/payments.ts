@@ -4,11 +4,9 @@ import type { Invoice } from "../../../../../core/bolt11/invoice.ts";
 import { toHex } from "../../../../../core/bytes.ts";
 import type { PaymentRecord } from "../../node/payment-book.ts";
 import { RPC_STATUS, RpcRefusal } from "../../node/refusal.ts";
-import { beginPayment, type PaymentPlan, sendPayment } from "../../node/send-payment.ts";
-import { sendToRoute } from "../../node/send-to-route.ts";
+import { BLOCK_PADDING, beginPayment, type PaymentPlan, sendPayment } from "../../node/send-payment.ts";
 import type { World } from "../../node/world.ts";
-import { attemptMessage, featuresMessage, paymentMessage } from "../messages.ts";
-import { readRoute } from "../read-route.ts";
+import { featuresMessage, paymentMessage } from "../messages.ts";
 import {
   amountOf,
   bytesOf,
@@ -17,7 +15,6 @@ import {
   isSet,
   listOf,
   type Message,
-  messageOf,
   nodeOf,
   numberOf,
   textOf,
@@ -32,7 +29,6 @@ export const paymentRpcs: RpcTable = {
   "/lnrpc.Lightning/DecodePayReq": { permission: "offchain:read", answer: decode },
   "/routerrpc.Router/SendPaymentV2": { permission: "offchain:write", stream: send, farewell },
   "/routerrpc.Router/TrackPaymentV2": { permission: "offchain:read", stream: track, farewell },
-  "/routerrpc.Router/SendToRouteV2": { permission: "offchain:write", answer: sendAlong },
 };
 
 const DEFAULT_TIMEOUT_SEC = 60;
@@ -101,44 +97,33 @@ function follow(
   show(payment);
 }
 
-async function sendAlong({ world, node }: Scene, request: Message): Promise<Message> {
-  const { network } = world;
-  const { route, payload } = readRoute(network, node.index, messageOf(request, "route"));
-  const hash = hashOf(request, "payment_hash");
-  const valueMsat = route.hops.at(-1)!.forwardMsat;
-  if (payload.secret !== undefined && payload.totalMsat < valueMsat) {
-    const amounts = `attempted=${valueMsat} mSAT, payment amount=${payload.totalMsat} mSAT`;
-    throw new RpcRefusal(`attempted value exceeds payment amount: ${amounts}`);
-  }
-  const payment = node.payments.begin({ hash, valueMsat, paymentRequest: "", createdAt: world.now() });
-  const result = await sendToRoute(world, node, payment, route, payload);
-  if (!result.settled) node.payments.fail(payment, "FAILURE_REASON_ERROR");
-  return attemptMessage(network, result.attempt, payload.secret);
-}
-
 /** From an invoice, or from its parts (a payment hash, a destination, an amount). */
 function readPlan(world: World, request: Message): PaymentPlan {
   const { network } = world;
   const amount = amountOf(request, "amt", "amt_msat");
   const feeLimit = amountOf(request, "fee_limit_sat", "fee_limit_msat");
   const lastHop = bytesOf(request, "last_hop_pubkey");
-  const lastHopNode = lastHop.length > 0 ? nodeOf(network, lastHop) : undefined;
+  const lastHopNode = lastHop.length > 0 ? (nodeOf(network, lastHop) ?? NOWHERE) : undefined;
   const channels = listOf(request, "outgoing_chan_ids").map((id) => BigInt(String(id)));
   const single = integerOf(request, "outgoing_chan_id");
   if (single !== 0n) channels.push(single);
   const cltvLimit = numberOf(request, "cltv_limit");
+  if (cltvLimit > MAX_CLTV) throw new RpcRefusal(`total time lock of ${cltvLimit} exceeds max allowed ${MAX_CLTV}`);
   const timeoutSec = numberOf(request, "timeout_seconds");
+  if (timeoutSec < 0) throw new RpcRefusal("timeout_seconds cannot be negative");
   const decided = {
     feeLimitMsat: toNumber(feeLimit),
-    cltvLimit: cltvLimit > 0 ? Math.min(cltvLimit, MAX_CLTV) : MAX_CLTV,
+    cltvLimit: cltvLimit || MAX_CLTV,
     timeoutSec: timeoutSec > 0 ? timeoutSec : DEFAULT_TIMEOUT_SEC,
     ...(channels.length > 0 && { outgoingChannels: new Set(channels) }),
     ...(lastHopNode !== undefined && { lastHop: lastHopNode }),
   };
   const text = textOf(request, "payment_request");
-  return text === ""
-    ? { ...decided, ...readParts(world, request, amount) }
-    : { ...decided, ...readInvoicePlan(world, text, amount), paymentRequest: text };
+  const asked = text === "" ? readParts(world, request, amount) : readInvoicePlan(world, text, amount);
+  const least = asked.finalCltvDelta + BLOCK_PADDING;
+  if (cltvLimit > 0 && cltvLimit <= least)
+    throw new RpcRefusal(`cltv limit ${cltvLimit} should be greater than ${least}`);
+  return { ...decided, ...asked };
 }
 
 type Asked = Pick<PaymentPlan, "hash" | "target" | "amountMsat" | "finalCltvDelta" | "secret" | "paymentRequest">;

@@ -98,6 +98,7 @@ function buildRoute({ world, node }: Scene, request: Message): Message {
   const outgoing = integerOf(request, "outgoing_chan_id");
   const secret = bytesOf(request, "payment_addr").toString("hex");
 
+  const isAllowed = (arc: number) => outgoing === 0n || network.channelIds[arc >> 1] === outgoing;
   let amountMsat = amount;
   let expiry = blockHeight(world.now()) + (numberOf(request, "final_cltv_delta") || DEFAULT_FINAL_CLTV);
   let kept: { forwardMsat: number; feeMsat: number; expiry: number } = { forwardMsat: amount, feeMsat: 0, expiry };
@@ -108,7 +109,8 @@ function buildRoute({ world, node }: Scene, request: Message): Message {
       (arc) =>
         amountMsat >= network.minHtlcMsat[arc]! &&
         amountMsat <= network.maxHtlcMsat[arc]! &&
-        (!isFirst || outgoing === 0n || network.channelIds[arc >> 1] === outgoing),
+        // Of its own channels the node knows what they hold.
+        (!isFirst || (amountMsat <= network.balanceMsat[arc]! && isAllowed(arc))),
     );
     const arc = arcs.sort((a, b) => network.capacityMsat[b >> 1]! - network.capacityMsat[a >> 1]!)[0];
     if (arc === undefined) throw new RpcRefusal(`no matching outgoing channel available for node ${i - 1}`);
@@ -120,5 +122,5 @@ function buildRoute({ world, node }: Scene, request: Message): Message {
     expiry += network.cltvDelta[arc]!;
   }
   const route = { hops, totalMsat: amountMsat, totalFeesMsat: amountMsat - amount, totalTimeLock: expiry };
-  return { route: routeMessage(network, route, secret === "" ? undefined : secret) };
+  return { route: routeMessage(network, route, secret === "" ? undefined : { secret, totalMsat: amount }) };
 }

@@ -6,7 +6,14 @@ import type { Permission } from "../permissions.ts";
 import type { Message } from "../request.ts";
 
 /** Everything a handler works with: the world, and the node whose server this is. */
-export type Scene = { world: World; node: LocalNode; conduct: Conduct; graphBytes: () => Promise<Buffer> };
+export type Scene = {
+  world: World;
+  node: LocalNode;
+  conduct: Conduct;
+  graphBytes: () => Promise<Buffer>;
+  /** A macaroon (hex) that grants just this. */
+  bake: (permissions: readonly Permission[]) => string;
+};
 
 /** A stream to the client. `onClosed` calls back once, however the stream ends. */
 export type Stream = {
