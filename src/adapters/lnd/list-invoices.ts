@@ -37,6 +37,8 @@ export type InvoicePage = { invoices: ListedInvoice[]; lastAddIndex: bigint };
 
 /** One answer of LND at most; an invoice with its HTLCs is seldom larger than a kilobyte or two. */
 const MAX_PAGE = 1_000;
+/** A full page is a third of a second of work for LND; on a machine with much else to do it took 18 s. */
+const DEADLINE_MS = 60_000;
 /** LND's own bound, in bytes. */
 const MAX_MEMO_LENGTH = 1_024;
 
@@ -57,7 +59,7 @@ export async function listInvoices(
   }
   if (afterAddIndex < 0n) throw new OracleError("VALIDATION_FAILED", "an add index is 0 or more");
   const request = { index_offset: afterAddIndex.toString(), num_max_invoices: String(limit), reversed: false };
-  const answer = await callLnd(client, "ListInvoices", request, options);
+  const answer = await callLnd(client, "ListInvoices", request, { deadlineMs: DEADLINE_MS, ...options });
 
   let lastAddIndex = afterAddIndex;
   const invoices = messagesField(answer, "invoices", limit).map((row) => {
