@@ -131,7 +131,9 @@ export function createEvents(log: Logger) {
       receipts.inc(count);
     },
     receiptsStartedOver(found: { reason: string; listed: number; healed: number }): void {
-      log.info(found, "all invoices of LND were read");
+      if (found.reason === "lost-data")
+        log.warn(found, "LND has lost payments it had reported; all its invoices were read");
+      else log.info(found, "all invoices of LND were read");
     },
     reconciled(books: BooksFound): void {
       difference.set(Number(books.differenceMsat));

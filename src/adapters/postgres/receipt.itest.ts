@@ -113,6 +113,34 @@ test("a receipt inside another transaction is there or not with it", async () =>
   expect(await table.amounts([one.paymentHash, randomBytes(32)])).toEqual(
     new Map([[Buffer.from(one.paymentHash).toString("hex"), one.amount]]),
   );
-  expect((await table.bookedSince(at, 1_000)).map(({ amount }) => amount)).toContain(one.amount);
-  expect(await table.bookedSince(unixSeconds(at + 1), 1_000)).toEqual([]);
+});
+
+test("what was booked since is told of one node, with the receipts of nobody from when it was followed", async () => {
+  const table = receiptTable(database.pool);
+  const later = unixSeconds(at + 1_000);
+  const [early, late] = [1, 2].map((n) => `0${n + 1}${randomBytes(32).toString("hex")}`) as [string, string];
+  const cursor = { settleIndex: 0n, finalIndex: 0n };
+  await table.resetCursor(early, { ...cursor, sinceAt: at });
+  await table.resetCursor(late, { ...cursor, sinceAt: later });
+  const [ofEarly, ofLate, ofNobody] = [receipt(1n), receipt(2n), receipt(3n)];
+  const named = [{ ...ofEarly, nodePubkey: early }, { ...ofLate, nodePubkey: late }, ofNobody];
+  expect(await table.record(named, later)).toBe(3);
+  const since = async (nodePubkey: string) =>
+    (await table.bookedSince(nodePubkey, later, 1_000)).map(({ amount }) => amount).sort();
+  expect(await since(early)).toEqual([ofEarly.amount, ofNobody.amount]);
+  expect(await since(late)).toEqual([ofLate.amount]);
+  expect(await since(`02${"0".repeat(64)}`)).toEqual([]);
+  expect(await table.bookedSince(early, later, 1)).toHaveLength(1);
+});
+
+test("when a node was last seen to have lost payments stays, until that is seen again", async () => {
+  const table = receiptTable(database.pool);
+  const lostAt = async () => (await table.readCursor(node))?.lostAt;
+  const cursor = { settleIndex: 0n, finalIndex: 0n, sinceAt: at };
+  expect(await lostAt()).toBeUndefined();
+  await table.resetCursor(node, { ...cursor, lostAt: unixSeconds(at + 1) });
+  await table.resetCursor(node, cursor);
+  expect(await lostAt()).toBe(at + 1);
+  await table.resetCursor(node, { ...cursor, lostAt: unixSeconds(at + 2) });
+  expect(await lostAt()).toBe(at + 2);
 });

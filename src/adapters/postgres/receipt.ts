@@ -5,14 +5,30 @@
 import { type Msat, msat, type UnixSeconds, unixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
 
-/** A settled invoice. `settleIndex` is LND's own count of them, absent when the receipt was learned by hash. */
-export type Receipt = { paymentHash: Uint8Array; amount: Msat; settledAt: UnixSeconds; settleIndex?: bigint };
+/**
+ * A settled invoice. `settleIndex` is LND's own count of them, absent when the receipt was learned by hash; `nodePubkey` is
+ * the node that was paid, absent when that was not known.
+ */
+export type Receipt = {
+  paymentHash: Uint8Array;
+  amount: Msat;
+  settledAt: UnixSeconds;
+  settleIndex?: bigint;
+  nodePubkey?: string;
+};
 
 /**
  * How far a node's invoices were taken in: the index and hash of its newest settlement, and the add index up to which
- * nothing can change any more. The hash is absent while nothing was ever paid to the node.
+ * nothing can change any more. The hash is absent while nothing was ever paid to the node, and `lostAt`, when it was last
+ * seen to have lost payments, while it never was.
  */
-export type InvoiceCursor = { settleIndex: bigint; paymentHash?: Uint8Array; finalIndex: bigint; sinceAt: UnixSeconds };
+export type InvoiceCursor = {
+  settleIndex: bigint;
+  paymentHash?: Uint8Array;
+  finalIndex: bigint;
+  sinceAt: UnixSeconds;
+  lostAt?: UnixSeconds;
+};
 
 /**
  * Sorted by hash, so that processes that book the same receipts wait for one another in one order. The conflict names no
@@ -20,13 +36,13 @@ export type InvoiceCursor = { settleIndex: bigint; paymentHash?: Uint8Array; fin
  */
 const RECORD = `
   WITH told AS (
-    SELECT DISTINCT ON (payment_hash) * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])
-      AS settlement(payment_hash, amount_msat, settled_at, settle_index) ORDER BY payment_hash
+    SELECT DISTINCT ON (payment_hash) * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $6::bytea[])
+      AS settlement(payment_hash, amount_msat, settled_at, settle_index, node_pubkey) ORDER BY payment_hash
   ), closed AS (
     DELETE FROM open_invoice WHERE payment_hash = ANY ($1::bytea[])
   ), received AS (
-    INSERT INTO receipt (payment_hash, amount_msat, settled_at, settle_index, received_at)
-    SELECT payment_hash, amount_msat, settled_at, settle_index, $5::bigint FROM told ORDER BY payment_hash
+    INSERT INTO receipt (payment_hash, amount_msat, settled_at, settle_index, received_at, node_pubkey)
+    SELECT payment_hash, amount_msat, settled_at, settle_index, $5::bigint, node_pubkey FROM told ORDER BY payment_hash
     ON CONFLICT DO NOTHING RETURNING amount_msat
   )
   INSERT INTO journal (kind, debit_account, credit_account, amount_msat, items, made_at)
@@ -72,18 +88,30 @@ export function receiptTable(database: Database) {
       return row && { amount: msat(row.amount_msat), settledAt: unixSeconds(Number(row.settled_at)) };
     },
 
-    /** The newest receipts that were booked at an instant or later, at most `limit`. */
-    async bookedSince(at: UnixSeconds, limit: number): Promise<{ paymentHash: Uint8Array; amount: Msat }[]> {
+    /**
+     * The newest receipts that were booked at an instant or later, at most `limit`: those of a node, and those nobody noted a
+     * node for, unless they are from before this one was followed: then they are another's.
+     */
+    async bookedSince(
+      nodePubkey: string,
+      at: UnixSeconds,
+      limit: number,
+    ): Promise<{ paymentHash: Uint8Array; amount: Msat }[]> {
       const text = `
-        SELECT payment_hash, amount_msat FROM receipt WHERE received_at >= $1 ORDER BY received_at DESC, payment_hash LIMIT $2`;
-      const { rows } = await translated(database.query({ name: "receipt-since", text, values: [at, limit] }));
+        SELECT payment_hash, amount_msat FROM receipt
+        WHERE received_at >= $2 AND (node_pubkey = decode($1, 'hex') OR (
+          node_pubkey IS NULL AND received_at > (SELECT since_at FROM invoice_cursor c WHERE c.node_pubkey = $1)))
+        ORDER BY received_at DESC, payment_hash LIMIT $3`;
+      const { rows } = await translated(
+        database.query({ name: "receipt-since", text, values: [nodePubkey, at, limit] }),
+      );
       return rows.map((row) => ({ paymentHash: new Uint8Array(row.payment_hash), amount: msat(row.amount_msat) }));
     },
 
     /** Undefined for a node that was never followed. */
     async readCursor(nodePubkey: string): Promise<InvoiceCursor | undefined> {
       const text =
-        "SELECT settle_index, payment_hash, final_index, since_at FROM invoice_cursor WHERE node_pubkey = $1";
+        "SELECT settle_index, payment_hash, final_index, since_at, lost_at FROM invoice_cursor WHERE node_pubkey = $1";
       const { rows } = await translated(database.query({ name: "cursor-read", text, values: [nodePubkey] }));
       const row = rows[0];
       return (
@@ -92,18 +120,23 @@ export function receiptTable(database: Database) {
           ...(row.payment_hash && { paymentHash: new Uint8Array(row.payment_hash) }),
           finalIndex: row.final_index,
           sinceAt: unixSeconds(Number(row.since_at)),
+          ...(row.lost_at !== null && { lostAt: unixSeconds(Number(row.lost_at)) }),
         }
       );
     },
 
-    /** Writes a cursor after all of the node's invoices were read, even backwards: the node may have lost some. */
+    /**
+     * Writes a cursor after all of the node's invoices were read, even backwards: the node may have lost some. When that was last
+     * seen stays, unless there is a newer time.
+     */
     async resetCursor(nodePubkey: string, cursor: InvoiceCursor): Promise<void> {
-      const { settleIndex, paymentHash = null, finalIndex, sinceAt } = cursor;
+      const { settleIndex, paymentHash = null, finalIndex, sinceAt, lostAt = null } = cursor;
       const text = `
-        INSERT INTO invoice_cursor (node_pubkey, settle_index, payment_hash, final_index, since_at)
-        VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (node_pubkey) DO UPDATE SET settle_index = $2, payment_hash = $3, final_index = $4`;
-      const values = [nodePubkey, settleIndex, paymentHash, finalIndex, sinceAt];
+        INSERT INTO invoice_cursor AS old (node_pubkey, settle_index, payment_hash, final_index, since_at, lost_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (node_pubkey) DO UPDATE
+        SET settle_index = $2, payment_hash = $3, final_index = $4, lost_at = coalesce($6, old.lost_at)`;
+      const values = [nodePubkey, settleIndex, paymentHash, finalIndex, sinceAt, lostAt];
       await translated(database.query({ name: "cursor-reset", text, values }));
     },
 
@@ -127,6 +160,7 @@ async function insertReceipts(client: Queryable, receipts: readonly Receipt[], a
     receipts.map(({ settledAt }) => settledAt),
     receipts.map(({ settleIndex }) => settleIndex ?? null),
     at,
+    receipts.map(({ nodePubkey }) => (nodePubkey === undefined ? null : Buffer.from(nodePubkey, "hex"))),
   ]);
   return rows[0]?.items ?? 0;
 }

@@ -75,6 +75,19 @@ test("books that hold say where the money is", async () => {
   expect(stages).toEqual(["receipts and deposits", "charges and balances", "budgets", "journal"]);
 });
 
+test("what each node was paid is told, and it makes no difference to the books", async () => {
+  const node = `02${"44".repeat(32)}`;
+  await tamper(`UPDATE receipt SET node_pubkey = '\\x${node}' WHERE payment_hash = ${HASH}`);
+  expect(await checkBooks(database.pool)).toMatchObject({
+    differenceMsat: 0n,
+    lightningMsat: 10_000n,
+    nodes: [
+      { nodePubkey: node, receivedMsat: 8_000n, receipts: 1n },
+      { nodePubkey: undefined, receivedMsat: 2_000n, receipts: 1n },
+    ],
+  });
+});
+
 test("empty books hold", async () => {
   await tamper("DELETE FROM budget_charge", "DELETE FROM budget", "DELETE FROM refund", "DELETE FROM charge");
   await tamper("DELETE FROM deposit", "DELETE FROM receipt", "DELETE FROM journal", "DELETE FROM token");

@@ -13,6 +13,9 @@ export type Kind = "receipt" | "deposit" | "charge" | "refund";
 /** One kind of posting: what the journal says of it, and what its own table does. */
 export type KindTotal = { kind: Kind; journalMsat: bigint; journalItems: bigint; rowsMsat: bigint; rows: bigint };
 
+/** What one node was paid; `nodePubkey` is undefined for receipts that nobody noted a node for. */
+export type NodeTotal = { nodePubkey: string | undefined; receivedMsat: bigint; receipts: bigint };
+
 /** An account whose balance is not what was paid or moved in, less what was taken or moved away. */
 export type AccountDifference = { accountId: bigint; balanceMsat: bigint; expectedMsat: bigint };
 
@@ -23,6 +26,7 @@ export type Books = {
   tokensMsat: bigint;
   revenueMsat: bigint;
   kinds: KindTotal[];
+  nodes: NodeTotal[];
   accounts: bigint;
   /** The first {@link MAX_LISTED} of each. */
   accountDifferences: AccountDifference[];
@@ -43,9 +47,11 @@ const TIMEOUT_MS = 600_000;
 const JOURNAL = `
   SELECT kind, coalesce(sum(amount_msat), 0) AS msat, coalesce(sum(items), 0) AS items FROM journal GROUP BY kind`;
 
-const PAID = `
-  SELECT (SELECT coalesce(sum(amount_msat), 0) FROM receipt) AS receipt_msat, (SELECT count(*) FROM receipt) AS receipts,
-         (SELECT coalesce(sum(amount_msat), 0) FROM deposit) AS deposit_msat, (SELECT count(*) FROM deposit) AS deposits`;
+const RECEIVED = `
+  SELECT encode(node_pubkey, 'hex') AS node_pubkey, sum(amount_msat) AS msat, count(*) AS receipts
+  FROM receipt GROUP BY 1 ORDER BY 2 DESC, 1`;
+
+const CLAIMED = "SELECT coalesce(sum(amount_msat), 0) AS msat, count(*) AS deposits FROM deposit";
 
 /** One pass over the charges: their totals, and each account beside what it should hold. */
 const ACCOUNTS = `
@@ -99,14 +105,15 @@ export function checkBooks(database: Database, onStage: (stage: string) => void 
     await client.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
     await client.query(`SET LOCAL statement_timeout = ${TIMEOUT_MS}`);
     onStage("receipts and deposits");
-    const paid = await readRow(client, PAID);
+    const { rows: received } = await client.query(slow(RECEIVED));
+    const claimed = await readRow(client, CLAIMED);
     onStage("charges and balances");
     const accounts = await readRow(client, ACCOUNTS);
     onStage("budgets");
     const budgets = await readRow(client, BUDGETS);
     onStage("journal");
     const { rows: journal } = await client.query(slow(JOURNAL));
-    return judge({ paid, accounts, budgets, journal });
+    return judge({ received, claimed, accounts, budgets, journal });
   });
 }
 
@@ -141,8 +148,12 @@ async function readRow(client: Queryable, text: string): Promise<Row> {
   return rows[0];
 }
 
-function judge(read: { paid: Row; accounts: Row; budgets: Row; journal: Row[] }): Books {
-  const { paid, accounts, budgets, journal } = read;
+function judge(read: { received: Row[]; claimed: Row; accounts: Row; budgets: Row; journal: Row[] }): Books {
+  const { received, claimed, accounts, budgets, journal } = read;
+  const nodes = received.map((row): NodeTotal => {
+    const nodePubkey = (row["node_pubkey"] ?? undefined) as string | undefined;
+    return { nodePubkey, receivedMsat: whole(row["msat"]), receipts: whole(row["receipts"]) };
+  });
   const total = (kind: Kind, rowsMsat: unknown, rows: unknown): KindTotal => {
     const said = journal.find((row) => row["kind"] === kind);
     return {
@@ -153,8 +164,9 @@ function judge(read: { paid: Row; accounts: Row; budgets: Row; journal: Row[] })
       rows: whole(rows),
     };
   };
-  const receipt = total("receipt", paid["receipt_msat"], paid["receipts"]);
-  const deposit = total("deposit", paid["deposit_msat"], paid["deposits"]);
+  const sum = (part: "receivedMsat" | "receipts") => nodes.reduce((all, node) => all + node[part], 0n);
+  const receipt = total("receipt", sum("receivedMsat"), sum("receipts"));
+  const deposit = total("deposit", claimed["msat"], claimed["deposits"]);
   const charge = total("charge", accounts["charge_msat"], accounts["charges"]);
   const refund = total("refund", accounts["refund_msat"], accounts["refunds"]);
   const kinds = [receipt, deposit, charge, refund];
@@ -185,6 +197,7 @@ function judge(read: { paid: Row; accounts: Row; budgets: Row; journal: Row[] })
     tokensMsat,
     revenueMsat,
     kinds,
+    nodes,
     accounts: whole(accounts["accounts"]),
     accountDifferences: listed(accounts.wrong).map(([id, balance, expected]) => ({
       accountId: whole(id),

@@ -47,8 +47,8 @@ export function tokenTable(database: Database) {
      */
     credit(deposit: Deposit): Promise<boolean> {
       return inTransaction(database, async (client) => {
-        const { tokenId, paymentHash, amount, settledAt, at } = deposit;
-        await insertReceipt(client, { paymentHash, amount, settledAt }, at);
+        const { tokenId, paymentHash, amount, at } = deposit;
+        await insertReceipt(client, deposit, at);
         await client.query(
           "INSERT INTO token (token_id, balance_msat, opened_at) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING",
           [tokenId, at],

@@ -6,6 +6,7 @@ import { Router } from "express";
 import { addInvoice } from "../../adapters/lnd/add-invoice.ts";
 import { cancelInvoice } from "../../adapters/lnd/cancel-invoice.ts";
 import type { LndClient } from "../../adapters/lnd/connect.ts";
+import { getInfo } from "../../adapters/lnd/get-info.ts";
 import { lookupInvoice, lookupProof } from "../../adapters/lnd/lookup-invoice.ts";
 import { accountMoveTable } from "../../adapters/postgres/account-move.ts";
 import { type ChargeTable, chargeTable } from "../../adapters/postgres/charge.ts";
@@ -24,13 +25,12 @@ import { readMinted } from "../../core/l402/minted.ts";
 import { keyRingOf, newTokenId, TOKEN_RANDOM_BYTES } from "../../core/l402/root-key.ts";
 import { authenticateToken } from "../../core/l402/verify.ts";
 import { decodeMacaroon } from "../../core/macaroon/decode.ts";
-import { msat, unixSeconds } from "../../core/units.ts";
+import { msat } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import type { Events } from "../events.ts";
 import { serverHmac } from "../hmac.ts";
 import type { Running } from "../lifecycle.ts";
-import type { LndGroup } from "../lnd-group.ts";
-import { openLndNodes } from "../lnd-nodes.ts";
+import { type LndNodes, openLndNodes } from "../lnd-nodes.ts";
 import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
 import { type AccountOperationsPorts, accountContracts, mountAccountOperations } from "./account-operations.ts";
@@ -64,6 +64,7 @@ const KEEP_ANSWERS_SEC = 86_400;
 const LOOKUPS_PER_MINUTE = 60;
 const ROTATIONS_PER_MINUTE = 10;
 const DRAIN_MS = 10_000;
+const GET_PUBKEY_MS = 2_000;
 
 export type Api = Running & { origin: string };
 
@@ -90,7 +91,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     onError: (error) => events.failed("ledger connection", error),
   });
   const charges = chargeTable(ledger);
-  const ports = gatePorts(config, world.l402MacaroonSecret, { database, charges }, lnd.group("invoice"), events);
+  const ports = gatePorts(config, world.l402MacaroonSecret, { database, charges }, lnd, events);
   const gate = l402Gate(ports);
   const router = Router();
   const source = { read: health.read, verdictsReady: verdicts.ready };
@@ -147,7 +148,7 @@ function gatePorts(
   config: Start["config"],
   secretHex: string | undefined,
   { database, charges }: { database: Database; charges: ChargeTable },
-  lnd: LndGroup,
+  lnd: LndNodes,
   events: Events,
 ): GatePorts & AccountOperationsPorts {
   const keys = readKeys(secretHex, config.L402_MACAROON_SECRETS_ACCEPTED);
@@ -156,6 +157,7 @@ function gatePorts(
     perPrefix: config.CHALLENGES_PER_MINUTE,
     global: config.CHALLENGES_PER_MINUTE_GLOBAL,
   });
+  const invoices = lnd.group("invoice");
   return {
     ...charges,
     ...tokenTable(database),
@@ -164,14 +166,20 @@ function gatePorts(
     readToken: tokenReader({ authenticate: (credential) => authenticateToken(serverHmac, keyRing, credential), now }),
     mint: (token) => mintToken(serverHmac, keyRing, token),
     newTokenId: () => newTokenId(keyRing, randomBytes(TOKEN_RANDOM_BYTES)),
-    addInvoice: (invoice) => lnd.first((node) => addInvoice(node, invoice)),
+    addInvoice: (invoice) => invoices.first((node) => addInvoice(node, invoice)),
     async lookupInvoice(paymentHash) {
-      const invoice = await lnd.search((node) => lookupInvoice(node, paymentHash));
-      if (invoice?.state !== "settled") return invoice && { state: invoice.state };
-      return { state: "settled", amountPaid: invoice.amountPaid, settledAt: invoice.settledAt ?? unixSeconds(0) };
+      const found = await invoices.search(async (node) => {
+        const invoice = await lookupInvoice(node, paymentHash);
+        return invoice && { invoice, node };
+      });
+      if (!found) return undefined;
+      const { invoice, node } = found;
+      if (invoice.state !== "settled") return { state: invoice.state };
+      const nodePubkey = await readPubkey(lnd, node);
+      return { ...invoice, ...(nodePubkey !== undefined && { nodePubkey }) };
     },
     readMinted: (macaroon) => readMinted(serverHmac, keyRing, decodeMacaroon(macaroon)),
-    lookupProof: (paymentHash) => lnd.search((node) => lookupProof(node, paymentHash)),
+    lookupProof: (paymentHash) => invoices.search((node) => lookupProof(node, paymentHash)),
     takeLookup: prefixLimit(database, "lookup", LOOKUPS_PER_MINUTE).take,
     takeRotation: prefixLimit(database, "rotation", ROTATIONS_PER_MINUTE).take,
     takeChallenge: limit.take,
@@ -183,7 +191,7 @@ function gatePorts(
       total: config.CHALLENGES_OUTSTANDING_GLOBAL,
     },
     clientDigest: (text) => serverHmac(keys.digest, utf8(text)),
-    cancelInvoice: (paymentHash) => lnd.search((node) => cancelIfKnown(node, paymentHash)),
+    cancelInvoice: (paymentHash) => invoices.search((node) => cancelIfKnown(node, paymentHash)),
     lsatLine: config.L402_LSAT_LINE,
     now,
     events,
@@ -194,6 +202,14 @@ function gatePorts(
 async function cancelIfKnown(node: LndClient, paymentHash: Uint8Array): Promise<"canceled" | "settled" | undefined> {
   const outcome = await cancelInvoice(node, paymentHash);
   return outcome === "unknown" ? undefined : outcome;
+}
+
+/** Which node's connection for invoices this is. A customer's call waits for that no longer than this, and goes on without. */
+async function readPubkey(lnd: LndNodes, invoices: LndClient): Promise<string | undefined> {
+  const node = lnd.each().find(({ connections }) => connections.get("invoice") === invoices);
+  const readonly = node?.connections.get("readonly");
+  const info = readonly && (await getInfo(readonly, { deadlineMs: GET_PUBKEY_MS }).catch(() => undefined));
+  return info?.nodePubkey;
 }
 
 /** The signing key, those still or already accepted beside it, and a key for digests that no token is derived from. */

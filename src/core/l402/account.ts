@@ -8,6 +8,8 @@ export type Deposit = {
   /** What LND received, which may be more than was asked for. */
   amount: Msat;
   settledAt: UnixSeconds;
+  /** The node that was paid, when that is known. */
+  nodePubkey?: string;
   at: UnixSeconds;
 };
 

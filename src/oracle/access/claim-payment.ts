@@ -6,7 +6,10 @@ import type { Msat, UnixSeconds } from "../../core/units.ts";
 /** What LND knows of one of our invoices. */
 export type InvoiceState =
   | { state: "open" | "accepted" | "canceled" }
-  | { state: "settled"; amountPaid: Msat; settledAt: UnixSeconds };
+  | ({ state: "settled"; amountPaid: Msat } & Told);
+
+/** When an invoice was settled, and at which node, when that is known. */
+type Told = { settledAt: UnixSeconds; nodePubkey?: string };
 
 export type ClaimPorts = {
   /** Whether this invoice was credited already. */
@@ -38,9 +41,12 @@ export async function claimPayment(
   return true;
 }
 
-async function askNode(ports: ClaimPorts, paymentHash: Uint8Array): Promise<{ amount: Msat; settledAt: UnixSeconds }> {
+async function askNode(ports: ClaimPorts, paymentHash: Uint8Array): Promise<{ amount: Msat } & Told> {
   const invoice = await ports.lookupInvoice(paymentHash);
-  if (invoice?.state === "settled") return { amount: invoice.amountPaid, settledAt: invoice.settledAt };
+  if (invoice?.state === "settled") {
+    const { state: _, amountPaid: amount, ...told } = invoice;
+    return { amount, ...told };
+  }
   // The preimage is right, so the payment is on its way: a 402 here would make the caller pay twice.
   throw new OracleError("PAYMENT_PENDING", "the payment is not settled yet; send the same request again in a moment");
 }

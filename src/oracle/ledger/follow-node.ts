@@ -7,7 +7,7 @@ export type FollowPorts = InventoryPorts & {
   lookupInvoice(paymentHash: Uint8Array): Promise<{ state: string } | undefined>;
   /** Undefined for a node that was never followed: a row for each, because their counts have nothing in common. */
   readCursor(nodePubkey: string): Promise<InvoiceCursor | undefined>;
-  /** Writes a cursor as it is, even backwards. */
+  /** Writes a cursor as it is, even backwards; `lostAt` stays when there is no newer one. */
   resetCursor(nodePubkey: string, cursor: InvoiceCursor): Promise<void>;
 };
 
@@ -30,20 +30,23 @@ export async function reasonToStartOver(
   return newest?.state === "settled" ? undefined : "lost-data";
 }
 
-/** Reads all of a node's invoices and sets its cursor to what was found. */
+/** Reads all of a node's invoices and sets its cursor to what was found, and notes when the node has lost some. */
 export async function startOver(
   ports: FollowPorts,
   request: {
     nodePubkey: string;
+    reason: StartOver;
     sinceAt: UnixSeconds;
     now: UnixSeconds;
     signal: AbortSignal;
     onPaid?: (paymentHashHex: string) => void;
   },
 ): Promise<{ cursor: InvoiceCursor; inventory: Inventory }> {
-  const { nodePubkey, sinceAt, ...reading } = request;
+  const { reason, sinceAt, ...reading } = request;
+  const { nodePubkey, now } = reading;
   const inventory = await takeInventory(ports, { ...reading, fromAddIndex: 0n });
-  const cursor = { ...inventory.settled, finalIndex: inventory.finalIndex, sinceAt };
+  const lost = reason === "lost-data" && { lostAt: now };
+  const cursor = { ...inventory.settled, finalIndex: inventory.finalIndex, sinceAt, ...lost };
   await ports.resetCursor(nodePubkey, cursor);
   return { cursor, inventory };
 }

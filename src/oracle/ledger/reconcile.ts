@@ -28,14 +28,15 @@ export type ReconcilePorts<Checked extends Books> = {
 type NodePorts = {
   nodePubkey(): Promise<string>;
   advanceFinal(nodePubkey: string, finalIndex: bigint): Promise<void>;
-  /** The newest receipts booked since an instant. */
-  bookedSince(at: UnixSeconds, limit: number): Promise<{ paymentHash: Uint8Array; amount: Msat }[]>;
+  /** The newest receipts of a node that were booked since an instant, and those that may be its own. */
+  bookedSince(nodePubkey: string, at: UnixSeconds, limit: number): Promise<{ paymentHash: Uint8Array; amount: Msat }[]>;
 };
 
-/** What was found at one node. */
+/** What was found at one node. `hasLostData`: it was seen, lately and by whomever, to have lost payments it had reported. */
 export type NodeComparison = Omit<Inventory, "settled" | "finalIndex"> & {
   nodePubkey: string;
   startedOver: StartOver | undefined;
+  hasLostData: boolean;
 };
 
 /** `unknown` are receipts of ours that no node has as paid. `unasked` says of each node that was away why. */
@@ -127,23 +128,30 @@ async function compareWithNode(
   const { now, signal, since, onPaid } = request;
   const nodePubkey = await ports.nodePubkey();
   const cursor = await ports.readCursor(nodePubkey);
+  const startedOver = await reasonToStartOver(ports, cursor);
   const sinceAt = cursor?.sinceAt ?? now;
-  // What another node was paid before this one was followed, this one cannot know.
-  const recentFrom = unixSeconds(Math.max(sinceAt + 1, since === undefined ? 0 : since - OVERLAP_SEC));
+  const newsFrom = since === undefined ? 0 : Math.max(0, since - OVERLAP_SEC);
+  // Whoever noticed that the node has lost payments: they may be older than the news.
+  const lostAt = startedOver === "lost-data" ? now : cursor?.lostAt;
+  const hasLostData = lostAt !== undefined && lostAt >= newsFrom;
+  const recentFrom = unixSeconds(hasLostData ? 0 : newsFrom);
   const recent = new Map(
-    (await ports.bookedSince(recentFrom, MAX_LOOKUPS)).map((receipt) => [toHex(receipt.paymentHash), receipt]),
+    (await ports.bookedSince(nodePubkey, recentFrom, MAX_LOOKUPS)).map((receipt) => [
+      toHex(receipt.paymentHash),
+      receipt,
+    ]),
   );
   const listed = new Set<string>();
   const hear = (paymentHashHex: string) => {
     listed.add(paymentHashHex);
     onPaid(paymentHashHex);
   };
-  const reading = { now, signal, onPaid: hear };
+  const reading = { nodePubkey, now, signal, onPaid: hear };
 
-  const startedOver = await reasonToStartOver(ports, cursor);
   let inventory: Inventory;
   if (!cursor || startedOver) {
-    inventory = (await startOver(ports, { ...reading, nodePubkey, sinceAt })).inventory;
+    const reason = startedOver ?? "first";
+    inventory = (await startOver(ports, { ...reading, reason, sinceAt })).inventory;
   } else {
     inventory = await takeInventory(ports, { ...reading, fromAddIndex: cursor.finalIndex });
     await ports.advanceFinal(nodePubkey, inventory.finalIndex);
@@ -157,14 +165,12 @@ async function compareWithNode(
     else unpaid.push({ paymentHashHex, amountMsat: amount });
   }
   const { settled: _, finalIndex: __, ...found } = inventory;
-  return { comparison: { ...found, nodePubkey, startedOver }, unpaid };
+  return { comparison: { ...found, nodePubkey, startedOver, hasLostData }, unpaid };
 }
 
-function sayNode({ startedOver, differences }: NodeComparison): string[] {
+function sayNode({ hasLostData, differences }: NodeComparison): string[] {
   return [
-    ...(startedOver === "lost-data"
-      ? ["the node no longer knows a payment it has reported: was it restored from a backup?"]
-      : []),
+    ...(hasLostData ? ["the node no longer knows a payment it has reported: was it restored from a backup?"] : []),
     ...(differences.length > 0 ? ["payments were booked with another amount than the node received"] : []),
   ];
 }

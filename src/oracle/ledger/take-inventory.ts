@@ -16,14 +16,27 @@ export type ListedInvoice = {
   expirySec: number;
 };
 
-/** A payment, to be booked once. */
-export type Settlement = { paymentHash: Uint8Array; amount: Msat; settledAt: UnixSeconds; settleIndex: bigint };
+/** A payment to a node, to be booked once. */
+export type Settlement = {
+  nodePubkey: string;
+  paymentHash: Uint8Array;
+  amount: Msat;
+  settledAt: UnixSeconds;
+  settleIndex: bigint;
+};
 
 /**
  * How far a node's invoices were taken in: the index and hash of its newest settlement, and the add index up to which
- * nothing of ours can change any more. The hash is absent while nothing was ever paid to the node.
+ * nothing of ours can change any more. The hash is absent while nothing was ever paid to the node, and `lostAt`, when it
+ * was last seen to have lost payments, while it never was.
  */
-export type InvoiceCursor = { settleIndex: bigint; paymentHash?: Uint8Array; finalIndex: bigint; sinceAt: UnixSeconds };
+export type InvoiceCursor = {
+  settleIndex: bigint;
+  paymentHash?: Uint8Array;
+  finalIndex: bigint;
+  sinceAt: UnixSeconds;
+  lostAt?: UnixSeconds;
+};
 
 export type InventoryPorts = {
   /** The node's invoices above an add index, oldest first. @throws LND_UNAVAILABLE */
@@ -53,6 +66,8 @@ export type Inventory = {
 };
 
 export type InventoryRequest = {
+  /** The node whose invoices these are. */
+  nodePubkey: string;
   /** Exclusive. */
   fromAddIndex: bigint;
   now: UnixSeconds;
@@ -73,7 +88,7 @@ const SETTLED_BEFORE_SEC = 600;
 
 /** Reads every invoice above `fromAddIndex`, a page at a time. Safe to repeat, and to run in several processes at once. */
 export async function takeInventory(ports: InventoryPorts, request: InventoryRequest): Promise<Inventory> {
-  const { fromAddIndex, now, signal } = request;
+  const { nodePubkey, fromAddIndex, now, signal } = request;
   const inventory: Inventory = {
     listed: 0,
     paid: 0,
@@ -99,7 +114,8 @@ export async function takeInventory(ports: InventoryPorts, request: InventoryReq
         inventory.settled = { settleIndex: invoice.settleIndex, paymentHash: invoice.paymentHash };
       }
     }
-    await compare(ports, page.invoices.flatMap(settlementOf), inventory, request);
+    const paid = page.invoices.flatMap((invoice) => settlementOf(nodePubkey, invoice));
+    await compare(ports, paid, inventory, request);
   }
 }
 
@@ -130,10 +146,10 @@ async function compare(
   inventory.healedMsat += missing.reduce((sum, { amount }) => sum + amount, 0n);
 }
 
-function settlementOf(invoice: ListedInvoice): Settlement[] {
+function settlementOf(nodePubkey: string, invoice: ListedInvoice): Settlement[] {
   const { state, amountPaid: amount, paymentHash, settleIndex, settledAt } = invoice;
   if (state !== "settled" || settledAt === undefined || amount === 0n || !isOurs(invoice)) return [];
-  return [{ paymentHash, amount, settledAt, settleIndex }];
+  return [{ nodePubkey, paymentHash, amount, settledAt, settleIndex }];
 }
 
 /** Whether nothing of ours can come of it any more. */

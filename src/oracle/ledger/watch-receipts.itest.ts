@@ -1,4 +1,5 @@
 /** Payments of a node that dies, forgets and is replaced, followed by two processes on one database. */
+import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../../adapters/postgres/connect.ts";
 import { receiptTable } from "../../adapters/postgres/receipt.ts";
@@ -286,8 +287,70 @@ test("a node that has lost data is a finding, once", async () => {
     finalIndex: 2n,
     sinceAt: unixSeconds(clock.now - 200_000),
   });
-  expect((await reconcileNow()).findings.join()).toMatch(/restored from a backup/);
+  const told = async () => (await reconcileNow()).findings.join();
+  expect(await told()).toMatch(/restored from a backup/);
+  // And again by those that look back so far.
+  expect(await told()).toMatch(/restored from a backup/);
+  clock.now += 1_200;
+  await reconcileNow();
+  expect(await reconcileNow()).toMatchObject({ ok: true, nodes: [{ hasLostData: false }] });
+});
+
+test("that a node has lost data is a finding although a watch saw it first, with payments that are not news", async () => {
+  pay(2);
+  clock.now += 3_600;
+  const backup = lnd.snapshot();
+  const process = watch();
+  await until(async () => lnd.subscriptions()).toBe(1);
+  const lost = pay(3);
+  await until(() => booked(lost)).toBe(3);
+  for (let hour = 0; hour < 3; hour++) {
+    clock.now += 3_600;
+    expect(await reconcileNow()).toMatchObject({ ok: true });
+  }
+  lnd.kill();
+  lnd.restore(backup);
+  lnd.revive();
+  await until(async () => process.news.map((each) => "reason" in each && each.reason)).toContain("lost-data");
+  const found = await reconcileNow();
+  expect(found.findings.join()).toMatch(/restored from a backup.*3 receipts are not known/);
+  expect(found).toMatchObject({ ok: false, differenceMsat: 3_003n, nodes: [{ startedOver: undefined }] });
+});
+
+test("receipts of another node are told as that node's, and one that this node has lost is still found", async () => {
+  const first = lnd;
+  const ofFirst = pay(2);
+  const process = watch();
+  await until(() => booked(ofFirst)).toBe(2);
+  await process.stop();
   expect(await reconcileNow()).toMatchObject({ ok: true });
+  // The oracle moves to a second node, is paid there, and comes back.
+  clock.now += 60;
+  lnd = fakeInvoices(clock);
+  const ofSecond = pay(3);
+  const second = watch();
+  await until(() => booked(ofSecond)).toBe(3);
+  await second.stop();
+  expect(await reconcileNow()).toMatchObject({ ok: true });
+  const secondPubkey = lnd.node.pubkey;
+  lnd = first;
+  clock.now += 60;
+  const found = await reconcileNow();
+  expect(found).toMatchObject({
+    ok: true,
+    differenceMsat: 0n,
+    nodes: [{ nodePubkey: first.node.pubkey }],
+    unknown: [],
+  });
+  expect(found.books.nodes).toContainEqual({ nodePubkey: secondPubkey, receivedMsat: 3_003n, receipts: 3n });
+  // One of its own that it does not know.
+  const own = { amount: 5_000n as never, settledAt: unixSeconds(clock.now), nodePubkey: first.node.pubkey };
+  await receiptTable(database.pool).record([{ ...own, paymentHash: randomBytes(32) }], unixSeconds(clock.now));
+  expect(await reconcileNow()).toMatchObject({
+    ok: false,
+    differenceMsat: 5_000n,
+    unknown: [{ amountMsat: 5_000n }],
+  });
 });
 
 test("two nodes are reconciled together: a receipt is known to the one that was paid", async () => {

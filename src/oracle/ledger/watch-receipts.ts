@@ -67,7 +67,7 @@ export async function watchReceipts(ports: WatchPorts, signal: AbortSignal): Pro
 async function follow(ports: WatchPorts, signal: AbortSignal, onBooked: () => void): Promise<void> {
   const nodePubkey = await ports.nodePubkey();
   const readAll = async (reason: StartOver, sinceAt: UnixSeconds) => {
-    const { cursor, inventory } = await startOver(ports, { nodePubkey, sinceAt, now: ports.now(), signal });
+    const { cursor, inventory } = await startOver(ports, { nodePubkey, reason, sinceAt, now: ports.now(), signal });
     ports.hear({ kind: "started-over", reason, listed: inventory.listed, healed: inventory.healed });
     return cursor;
   };
@@ -78,7 +78,9 @@ async function follow(ports: WatchPorts, signal: AbortSignal, onBooked: () => vo
   const { settleIndex: afterSettleIndex, sinceAt } = cursor;
   let isComplete = afterSettleIndex > 0n;
   await takeIn(ports.subscribeInvoices.bind(ports), { afterSettleIndex, signal }, async (batch) => {
-    const receipts = batch.filter((each) => isOurs(each) && each.amountPaid > 0n).map(settlementOf);
+    const receipts = batch
+      .filter((each) => isOurs(each) && each.amountPaid > 0n)
+      .map((each) => settlementOf(nodePubkey, each));
     const { settleIndex, paymentHash } = batch.reduce((a, b) => (b.settleIndex > a.settleIndex ? b : a));
     const booked = await ports.record(receipts, ports.now(), { nodePubkey, settleIndex, paymentHash });
     if (booked > 0) ports.hear({ kind: "booked", count: booked });
@@ -119,6 +121,7 @@ async function takeIn(
   failed.signal.throwIfAborted();
 }
 
-function settlementOf({ paymentHash, amountPaid: amount, settledAt, settleIndex }: SettledInvoice): Settlement {
-  return { paymentHash, amount, settledAt, settleIndex };
+function settlementOf(nodePubkey: string, invoice: SettledInvoice): Settlement {
+  const { paymentHash, amountPaid: amount, settledAt, settleIndex } = invoice;
+  return { nodePubkey, paymentHash, amount, settledAt, settleIndex };
 }

@@ -4,11 +4,14 @@ import { closeLnd } from "../../../adapters/lnd/connect.ts";
 import { openDatabase } from "../../../adapters/postgres/connect.ts";
 import type { Books } from "../../../adapters/postgres/reconciliation.ts";
 import { OracleError } from "../../../core/errors.ts";
-import type { Reconciliation } from "../../../oracle/ledger/reconcile.ts";
+import type { NodeComparison, Reconciliation } from "../../../oracle/ledger/reconcile.ts";
 import { readConfig } from "../../config.ts";
 import { openLnd } from "../../lnd-endpoint.ts";
 import { reconcileNow } from "../../reconciliation.ts";
 import { EXIT, Exit, type Output } from "../terminal.ts";
+
+/** How many receipts are named; all are counted. */
+const MAX_LISTED = 20;
 
 export function reconcileCommand(output: Output): Command {
   return new Command("reconcile")
@@ -26,7 +29,7 @@ export function reconcileCommand(output: Output): Command {
         const onStage = (stage: string) => output.progress(`reading ${stage} ...`);
         const found = await reconcileNow({ database, nodes, signal: new AbortController().signal, onStage });
         output.progress("");
-        output.result(found, describe(found, output));
+        output.result(found, describeReconciliation(found, output));
         if (!found.ok) throw new Exit(EXIT.failed);
       } finally {
         nodes.forEach(closeLnd);
@@ -35,7 +38,11 @@ export function reconcileCommand(output: Output): Command {
     });
 }
 
-function describe({ ok, books, nodes, unasked, findings }: Reconciliation<Books>, output: Output): string[] {
+/** The report as lines. */
+export function describeReconciliation(
+  { ok, books, nodes, unknown, unasked, findings }: Reconciliation<Books>,
+  output: Pick<Output, "paint">,
+): string[] {
   const amount = (name: string, msat: bigint) => `${name.padEnd(10)} ${String(msat).padStart(20)} msat`;
   const compared = nodes.map(
     ({ nodePubkey, listed, paid, healed }) =>
@@ -46,10 +53,12 @@ function describe({ ok, books, nodes, unasked, findings }: Reconciliation<Books>
     ...(isAlone ? ["LND_* is not set: only the books were checked"] : compared),
     ...unasked.map((error) => output.paint("red", `not compared: ${error instanceof Error ? error.message : error}`)),
     amount("lightning", books.lightningMsat),
+    ...sayOthers(books, nodes),
     amount("unclaimed", books.unclaimedMsat),
     amount("tokens", books.tokensMsat),
     amount("revenue", books.revenueMsat),
     ...findings.map((finding) => output.paint("red", finding)),
+    ...sayReceipts(unknown, nodes),
     ...books.accountDifferences.map(
       ({ accountId, balanceMsat, expectedMsat }) =>
         `  account ${accountId} holds ${balanceMsat} msat, and should hold ${expectedMsat}`,
@@ -60,4 +69,30 @@ function describe({ ok, books, nodes, unasked, findings }: Reconciliation<Books>
 
 function sayHold(isComplete: boolean): string {
   return isComplete ? "the books hold" : "the books hold, as far as they could be compared";
+}
+
+/** What nodes were paid that were not compared: before the oracle moved to this one, or beside it. */
+function sayOthers(books: Books, compared: readonly NodeComparison[]): string[] {
+  if (compared.length === 0) return [];
+  return books.nodes
+    .filter(({ nodePubkey }) => nodePubkey !== undefined && compared.every((node) => node.nodePubkey !== nodePubkey))
+    .map(
+      (other) =>
+        `  of it ${other.receivedMsat} msat in ${other.receipts} receipts at ${other.nodePubkey}, another node: only that one can confirm them`,
+    );
+}
+
+/** The receipts behind the findings. */
+function sayReceipts(unknown: Reconciliation<Books>["unknown"], compared: readonly NodeComparison[]): string[] {
+  return [
+    ...unknown
+      .slice(0, MAX_LISTED)
+      .map(({ paymentHashHex, amountMsat }) => `  ${paymentHashHex}: booked ${amountMsat} msat, not known as paid`),
+    ...compared
+      .flatMap(({ differences }) => differences)
+      .map(
+        ({ paymentHashHex, bookedMsat, paidMsat }) =>
+          `  ${paymentHashHex}: booked ${bookedMsat} msat, paid ${paidMsat} msat`,
+      ),
+  ];
 }
