@@ -77,3 +77,30 @@ test("a secret comes from a file, and not from both places", () => {
   expect(() => readConfig("api", { ...fromFile, L402_MACAROON_SECRET: secret })).toThrow("both set");
   expect(() => readConfig("api", { ...fromFile, L402_MACAROON_SECRET_FILE: "/nonexistent" })).toThrow("cannot read");
 });
+
+test("a second LND needs its certificate, its readonly macaroon, and a first one", () => {
+  const fallback = {
+    LND_FALLBACK_GRPC_HOST: "10.0.0.3:10009",
+    LND_FALLBACK_TLS_CERT_PATH: "/run/secrets/fallback.cert",
+    LND_FALLBACK_READONLY_MACAROON_PATH: "/run/secrets/fallback.macaroon",
+  };
+  expect(readConfig("api", { ...production, ...fallback }).lndFallback).toEqual({
+    host: "10.0.0.3:10009",
+    tlsCertPath: "/run/secrets/fallback.cert",
+    readonlyMacaroonPath: "/run/secrets/fallback.macaroon",
+    invoiceMacaroonPath: undefined,
+    payMacaroonPath: undefined,
+  });
+  for (const name of ["LND_FALLBACK_TLS_CERT_PATH", "LND_FALLBACK_READONLY_MACAROON_PATH"]) {
+    expect(() => readConfig("api", { ...production, ...fallback, [name]: "" })).toThrow(name);
+  }
+  expect(() => readConfig("all", fallback)).toThrow("LND_GRPC_HOST");
+});
+
+test("files of a second LND without its address name none, as in a container that mounts them empty", () => {
+  const mounted = {
+    LND_FALLBACK_TLS_CERT_PATH: "/run/secrets/empty",
+    LND_FALLBACK_PAY_MACAROON_PATH: "/run/secrets/empty",
+  };
+  expect(readConfig("crawler", { ...production, ...mounted }).lndFallback).toBeUndefined();
+});
