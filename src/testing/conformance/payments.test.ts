@@ -226,27 +226,24 @@ describe("tracking", () => {
     expect((await tracking).map(({ status }) => status)).toEqual(["SUCCEEDED"]);
   });
 
-  test("timeout_seconds says TIMEOUT of one that is on its way, and it may succeed all the same", async () => {
-    const { payment_request, hash, preimage } = await hold();
-    const sending = listen(payer, "router.SendPaymentV2", { ...limits, payment_request, timeout_seconds: 5 });
-    await expect.poll(() => stateOf(hash), POLL).toBe("ACCEPTED");
-    await expect.poll(() => sending.last().failure_reason, POLL).toBe("FAILURE_REASON_TIMEOUT");
-    await payee.call("invoices.SettleInvoice", { preimage });
-    expect(await sending.ended).toBe("OK");
-    expect(sending.last()).toMatchObject({ status: "SUCCEEDED", failure_reason: "FAILURE_REASON_TIMEOUT" });
-  });
-
-  test("timeout_seconds ends the trying and not the waiting", async () => {
-    const { payment_request, hash } = await hold();
-    const sending = listen(payer, "router.SendPaymentV2", { ...limits, payment_request, timeout_seconds: 5 });
-    await expect.poll(() => stateOf(hash), POLL).toBe("ACCEPTED");
-    await expect.poll(() => sending.last().failure_reason, POLL).not.toBe("FAILURE_REASON_NONE");
-    expect(sending.last()).toMatchObject({ status: "IN_FLIGHT", failure_reason: "FAILURE_REASON_TIMEOUT" });
-    await payee.call("invoices.CancelInvoice", { payment_hash: hash });
-    expect(await sending.ended).toBe("OK");
-    expect(sending.last()).toMatchObject({ status: "FAILED", failure_reason: "FAILURE_REASON_TIMEOUT" });
-    expect(await stateOf(hash)).toBe("CANCELED");
-  });
+  test.each([
+    { end: "settled", status: "SUCCEEDED", reason: "FAILURE_REASON_NONE" },
+    { end: "canceled", status: "FAILED", reason: "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS" },
+  ])(
+    "timeout_seconds ends the trying and not the waiting; $end, TIMEOUT is noted all the same",
+    async ({ end, status, reason }) => {
+      const { payment_request, hash, preimage } = await hold();
+      const sending = listen(payer, "router.SendPaymentV2", { ...limits, payment_request, timeout_seconds: 4 });
+      await expect.poll(() => stateOf(hash), POLL).toBe("ACCEPTED");
+      await new Promise((resolve) => setTimeout(resolve, 4_500));
+      expect(sending.last()).toMatchObject({ status: "IN_FLIGHT", failure_reason: "FAILURE_REASON_NONE" });
+      if (end === "settled") await payee.call("invoices.SettleInvoice", { preimage });
+      else await payee.call("invoices.CancelInvoice", { payment_hash: hash });
+      expect(await sending.ended).toBe("OK");
+      expect(sending.last()).toMatchObject({ status, failure_reason: reason });
+      await expect.poll(() => track(hash), POLL).toMatchObject([{ status, failure_reason: "FAILURE_REASON_TIMEOUT" }]);
+    },
+  );
 });
 
 describe("a hold invoice", () => {

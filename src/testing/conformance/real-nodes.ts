@@ -24,6 +24,8 @@ export async function openRealNodes(file: NodesFile): Promise<Nodes> {
     return openNode(name, { host, cert: readFileSync(cert), macaroon: readFileSync(macaroon).toString("hex") });
   };
   const [payer, hub, payee] = [await open("payer"), await open("hub"), await open("payee")];
+  for (const node of [payer, hub, payee]) await enableChannels(node);
+  await until(async () => (await payer.admin.call("lightning.DescribeGraph")).edges.every(isEnabled));
   const { mine, locked } = file;
   const blocks = async (count: number) => {
     for (let i = 0; i < count; i++) await run(mine!);
@@ -59,6 +61,21 @@ async function start(node: TestNode, command: string): Promise<void> {
     const { channels } = await node.admin.call("lightning.ListChannels", { inactive_only: true });
     return channels.length === 0;
   });
+  await enableChannels(node);
+}
+
+/** Peers that were away for a while are shown as disabled until they have been back for 19 minutes. */
+async function enableChannels(node: TestNode): Promise<void> {
+  const { channels } = await node.admin.call("lightning.ListChannels", { active_only: true });
+  for (const { channel_point } of channels) {
+    const [funding_txid_str, output_index] = channel_point.split(":");
+    const chan_point = { funding_txid_str, output_index: Number(output_index) };
+    await node.admin.call("router.UpdateChanStatus", { chan_point, action: "ENABLE" });
+  }
+}
+
+function isEnabled({ node1_policy, node2_policy }: Answer): boolean {
+  return node1_policy?.disabled === false && node2_policy?.disabled === false;
 }
 
 async function openChannel(

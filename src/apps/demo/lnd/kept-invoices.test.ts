@@ -22,7 +22,7 @@ import { startSimulatedLightning } from "./start.ts";
 import type { LndEndpoint } from "./start-nodes.ts";
 
 const clock = { now: 1_770_000_000 as UnixSeconds };
-const start = (dataDir: string) => startSimulatedLightning({ dataDir, seed: "like-lnd", now: () => clock.now });
+const start = (dataDir: string) => startSimulatedLightning({ dataDir, seed: "kept", now: () => clock.now });
 const opened: LndClient[] = [];
 const homes: string[] = [];
 
@@ -34,7 +34,7 @@ async function open(endpoint: LndEndpoint, file: keyof LndEndpoint["macaroonPath
 }
 
 async function makeHome(): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), "like-lnd-"));
+  const home = await mkdtemp(join(tmpdir(), "kept-invoices-"));
   homes.push(home);
   return home;
 }

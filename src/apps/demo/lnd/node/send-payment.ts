@@ -23,8 +23,6 @@ export type PaymentPlan = {
 const MAX_ATTEMPTS = 12;
 /** LND adds this to what the payee asks for, against blocks found while the payment is under way. */
 export const BLOCK_PADDING = 3;
-/** A longer timer would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Books the payment, so that a second call for the same hash is refused. @throws RpcRefusal ALREADY_EXISTS */
 export function beginPayment(world: World, payer: LocalNode, plan: PaymentPlan): PaymentRecord {
@@ -39,21 +37,22 @@ export async function sendPayment(
   payment: PaymentRecord,
   plan: PaymentPlan,
 ): Promise<void> {
-  // Said at once, also of an attempt that is on its way: it may still arrive, and then the payment has succeeded.
-  const giveUp = () => payer.payments.fail(payment, "FAILURE_REASON_TIMEOUT");
-  const outOfTime = setTimeout(giveUp, Math.min(1000 * plan.timeoutSec, MAX_TIMER_MS)).unref();
   try {
     const reason = await attemptAll(world, payer, payment, plan);
     if (reason) payer.payments.fail(payment, reason);
     // Who followed the payment has seen how it went; it is not kept.
     payer.payments.dropFailedAttempts(payment);
+    // LND looks at the time once more when all is over, and notes down what it sees, whatever the end was.
+    if (isOutOfTime(world, payment, plan)) payment.failureReason = "FAILURE_REASON_TIMEOUT";
   } catch (error) {
     // Only the journal can fail here. What it holds is unknown, so the payment stays in flight until a restart.
     if (payment.attempts.at(-1)?.status !== "IN_FLIGHT") payer.payments.fail(payment, "FAILURE_REASON_ERROR");
     throw error;
-  } finally {
-    clearTimeout(outOfTime);
   }
+}
+
+function isOutOfTime(world: World, payment: PaymentRecord, { timeoutSec }: PaymentPlan): boolean {
+  return world.now() >= payment.createdAt + timeoutSec;
 }
 
 async function attemptAll(
@@ -68,8 +67,7 @@ async function attemptAll(
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     // A search of a large graph takes tens of milliseconds: others get their turn in between.
     await setImmediate();
-    if (payment.failureReason) return payment.failureReason;
-    if (world.now() >= payment.createdAt + plan.timeoutSec) return "FAILURE_REASON_TIMEOUT";
+    if (isOutOfTime(world, payment, plan)) return "FAILURE_REASON_TIMEOUT";
     const found = world.findRoute({
       ...plan,
       source: payer.index,
