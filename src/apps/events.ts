@@ -18,6 +18,11 @@ type BooksFound = {
   findings: readonly string[];
 };
 
+type Counted = Readonly<Record<string, number>>;
+type GraphCounts = { nodes: number; channels: number };
+/** What a reading of the whole graph showed; `first` when there was nothing to compare it with. */
+type GraphFound = { missed: Counted; garbage: Counted; first: boolean; counts: GraphCounts };
+
 export function createEvents(log: Logger) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "satrank_" });
@@ -46,6 +51,12 @@ export function createEvents(log: Logger) {
   const graphNodes = gauge("graph_nodes", "Nodes of the newest graph");
   const graphChannels = gauge("graph_channels", "Channels of the newest graph");
   const graphSeconds = gauge("graph_refresh_seconds", "Duration of the last graph refresh by stage", ["stage"]);
+  const graphChanges = counter("graph_changes_total", "Changes of the graph that were stored as LND told of them");
+  const graphMissed = counter("graph_missed_total", "Changes that only a reading of the whole graph showed", ["kind"]);
+  const graphGarbage = counter("graph_garbage_total", "Announcements that could not be right", ["reason"]);
+  const graphStream = gauge("graph_stream_up", "1 while this process follows LND's stream of changes");
+  const graphLeading = gauge("graph_leading", "1 while this process is the one that follows the graph");
+  const graphReadAt = gauge("graph_read_at_seconds", "Unix time of the last reading of the whole graph");
   const jobs = counter("jobs_total", "Crawler jobs by result", ["job", "result"]);
   const published = counter("nostr_events_total", "Nostr events by what became of them", ["outcome"]);
   const openCount = gauge("open_invoices", "Our invoices that wait to be paid");
@@ -56,6 +67,10 @@ export function createEvents(log: Logger) {
   const tokens = gauge("ledger_tokens_msat", "What customers may still spend");
   const reconciledAt = gauge("reconciled_at_seconds", "Unix time of the last reconciliation");
   const scoredAt = gauge("scored_at_seconds", "Unix time of the newest scores");
+
+  const countByReason = (garbage: Counted) => {
+    for (const [reason, count] of Object.entries(garbage)) graphGarbage.inc({ reason }, count);
+  };
 
   return {
     registry,
@@ -108,6 +123,34 @@ export function createEvents(log: Logger) {
       graphNodes.set(counts.nodes);
       graphChannels.set(counts.channels);
       log.info(counts, "graph loaded");
+    },
+    /** An api process worked in what changed. */
+    graphFollowed(counts: { nodes: number; channels: number }, versions: number): void {
+      graphNodes.set(counts.nodes);
+      graphChannels.set(counts.channels);
+      log.debug({ ...counts, versions }, "graph followed");
+    },
+    graphLeading(leading: boolean): void {
+      graphLeading.set(leading ? 1 : 0);
+      log.info({ leading }, leading ? "this process follows the graph" : "this process does not follow the graph");
+    },
+    graphStream(up: boolean): void {
+      graphStream.set(up ? 1 : 0);
+    },
+    graphChanged({ changes, garbage, counts }: { changes: number; garbage: Counted; counts: GraphCounts }): void {
+      graphChanges.inc(changes);
+      countByReason(garbage);
+      graphNodes.set(counts.nodes);
+      graphChannels.set(counts.channels);
+    },
+    /** One line per reading, whatever is wrong in it. */
+    graphRead({ missed, garbage, first, counts }: GraphFound): void {
+      graphReadAt.set(Math.floor(Date.now() / 1000));
+      countByReason(garbage);
+      graphNodes.set(counts.nodes);
+      graphChannels.set(counts.channels);
+      if (!first) for (const [kind, count] of Object.entries(missed)) graphMissed.inc({ kind }, count);
+      log.info({ ...counts, ...(first ? { first } : { missed }), garbage }, "the whole graph was read");
     },
     graphStage(stage: string, seconds: number): void {
       graphSeconds.set({ stage }, seconds);

@@ -1,127 +1,55 @@
-/** The crawler's graph work beside its event loop: LND's bytes become a snapshot, a row per node, and scores. */
-import { readChannelGraph } from "../adapters/lnd/decode-channel-graph.ts";
-import { fromHex } from "../core/bytes.ts";
-import { aliasOf, type ChannelGraph, inboundCount, nodeKeyHex } from "../core/graph/channel-graph.ts";
-import { encodeSnapshot, snapshotDigest } from "../core/graph/snapshot.ts";
-import { sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
-import { type NodeScore, scoreNodes } from "../core/score/rank.ts";
-import { drawReferences } from "../core/score/references.ts";
-import { type UnixSeconds, unixSeconds } from "../core/units.ts";
+/** The crawler's graph beside its event loop: LND's bytes go in, what is to be stored comes out. */
+import type { GraphChange } from "../core/graph/change.ts";
+import type { UnixSeconds } from "../core/units.ts";
+import {
+  type Answered,
+  createGraphService,
+  type GraphService,
+  type Harvested,
+  type Messages,
+} from "./graph-service.ts";
+import type { RatedGraph, RatedNode } from "./rate-graph.ts";
 import { moving, openThread, serveThread } from "./thread.ts";
 
-/** A node of the graph, and what we say of it when there is something to say. */
-export type RatedNode = {
-  keyHex: string;
-  alias: string;
-  channelCount: number;
-  /** Enabled channel directions towards the node. */
-  liveInCount: number;
-  capacitySat: bigint;
-  /** Its newest announcement or channel update; 0 when none is dated. */
-  lastUpdateAt: UnixSeconds;
-  score: (Omit<NodeScore, "nodeKey" | "asOf"> & { scoredAt: UnixSeconds }) | undefined;
-};
-
-/** A graph as it was read, ready to be stored whole. */
-export type RatedGraph = {
-  digest: Uint8Array;
-  takenAt: UnixSeconds;
-  source: string;
-  nodeCount: number;
-  channelCount: number;
-  /** Enabled directions. */
-  arcCount: number;
-  /** Announcements that could not be right and were left out. */
-  rejectedCount: number;
-  /** The snapshot (core/graph/snapshot.ts). */
-  body: Uint8Array;
-  nodes: RatedNode[];
-};
-
-/** The graph thread as the crawler sees it. */
+/** The graph thread as the crawler sees it. Pages can be read again until the next call that changes anything. */
 export type GraphThread = {
-  /** Decodes and rates a DescribeGraph answer. @throws GRAPH_MALFORMED */
-  rate(bytes: Uint8Array, takenAt: UnixSeconds): Promise<RatedGraph>;
+  open(stored: { body: Uint8Array; deltas: Uint8Array[] } | undefined): Promise<void>;
+  /** The bytes move into the thread and are gone here. @throws GRAPH_MALFORMED */
+  read(bytes: Uint8Array, now: UnixSeconds): Promise<ReturnType<GraphService["read"]>>;
+  advance(answers: Answered[], heard: Messages, now: UnixSeconds): Promise<Harvested>;
+  history(): AsyncIterable<GraphChange[]>;
+  rate(now: UnixSeconds): Promise<Omit<RatedGraph, "nodes">>;
+  nodes(): AsyncIterable<RatedNode[]>;
   close(): Promise<void>;
 };
 
 const NAME = "graph";
-/** Rows per message: few enough that receiving them is not felt by what else the event loop does. */
-const PAGE_ROWS = 1000;
 
-/** Opens a thread; it starts with the first call. */
+/** Opens a thread; it starts with the first call. After a crash it holds nothing, and must be opened again. */
 export function openGraphThread(): GraphThread {
-  const thread = openThread<typeof service>(NAME, import.meta.url);
+  const thread = openThread<GraphService>(NAME, import.meta.url);
   return {
-    async rate(bytes, takenAt) {
-      const head = await thread.call("rate", { bytes, takenAt });
-      const nodes: RatedNode[] = [];
-      while (nodes.length < head.nodeCount) {
-        const page = await thread.call("rows", { from: nodes.length });
-        nodes.push(...page);
-      }
-      return { ...head, nodes };
-    },
+    open: (stored) => thread.call("open", stored),
+    read: (bytes, now) => thread.call("read", moving({ bytes, now }, [bytes.buffer as ArrayBuffer])),
+    advance: (answers, heard, now) => thread.call("advance", { answers, heard, now }),
+    history: () => pages((from) => thread.call("history", { from })),
+    rate: (now) => thread.call("rate", { now }),
+    nodes: () => pages((from) => thread.call("rows", { from })),
     close: thread.close,
   };
 }
 
-/** Rows of the graph rated last, until they have been fetched. */
-let rated: RatedNode[] = [];
-
-const service = {
-  rate({ bytes, takenAt }: { bytes: Uint8Array; takenAt: UnixSeconds }): Omit<RatedGraph, "nodes"> {
-    const { graph, rejected } = readChannelGraph(bytes);
-    const body = encodeSnapshot(graph);
-    const scores = scoreNodes(sampleWorlds(graph, WORLD_SEED), drawReferences(graph, WORLD_SEED), takenAt);
-    rated = describeNodes(graph, scores);
-    const head = {
-      digest: fromHex(snapshotDigest(body))!,
-      takenAt,
-      source: "lnd",
-      nodeCount: graph.nodeCount,
-      channelCount: graph.channelCount,
-      arcCount: graph.rows.inArc.length,
-      rejectedCount: rejected,
-      body,
-    };
-    return moving(head, [body.buffer]);
-  },
-
-  rows: ({ from }: { from: number }): RatedNode[] => rated.slice(from, from + PAGE_ROWS),
-};
-
-function describeNodes(graph: ChannelGraph, scores: readonly NodeScore[]): RatedNode[] {
-  const byKey = new Map(scores.map((score) => [score.nodeKey, score]));
-  const channelCount = new Uint32Array(graph.nodeCount);
-  const capacitySat = new Float64Array(graph.nodeCount);
-  const updatedAt = graph.nodeUpdatedAt.slice();
-  for (let channel = 0; channel < graph.channelCount; channel++) {
-    const ends = [graph.nodeA[channel]!, graph.nodeB[channel]!];
-    ends.forEach((node, side) => {
-      channelCount[node]!++;
-      capacitySat[node]! += graph.capacitySat[channel]!;
-      updatedAt[node] = Math.max(updatedAt[node]!, graph.policies.updatedAt[2 * channel + side]!);
-    });
-  }
-  return Array.from({ length: graph.nodeCount }, (_, node) => {
-    const keyHex = nodeKeyHex(graph, node);
-    return {
-      keyHex,
-      alias: aliasOf(graph, node),
-      channelCount: channelCount[node]!,
-      liveInCount: inboundCount(graph, node),
-      capacitySat: BigInt(capacitySat[node]!),
-      lastUpdateAt: unixSeconds(updatedAt[node]!),
-      score: toRow(byKey.get(keyHex)),
-    };
-  });
+/** All pages up to the first empty one; each iteration begins anew. */
+function pages<Item>(read: (from: number) => Promise<Item[]>): AsyncIterable<Item[]> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      let from = 0;
+      for (let page = await read(from); page.length > 0; page = await read(from)) {
+        yield page;
+        from += page.length;
+      }
+    },
+  };
 }
 
-function toRow(score: NodeScore | undefined): RatedNode["score"] {
-  if (!score) return undefined;
-  const { rank, rankLow, rankHigh, reachRatio, observations, asOf } = score;
-  return { rank, rankLow, rankHigh, reachRatio, observations, scoredAt: asOf };
-}
-
-serveThread(NAME, service);
+serveThread(NAME, createGraphService());

@@ -54,7 +54,7 @@ const TIMEOUT_MS = 120_000;
 const MAX_WAITING = 1_000;
 const moved = new WeakMap<object, TransferListItem[]>();
 
-/** Marks a result whose buffers move out of the thread instead of being copied. */
+/** Marks an argument or a result whose buffers move into or out of the thread instead of being copied. */
 export function moving<Value extends object>(value: Value, buffers: TransferListItem[]): Value {
   moved.set(value, buffers);
   return value;
@@ -212,7 +212,8 @@ function startLife(name: string, url: string, onEnd: () => void): Life {
       const timer = setTimeout(late, timeoutMs);
       worker.ref();
       try {
-        worker.postMessage({ id, method, input } satisfies Request);
+        const buffers = typeof input === "object" && input !== null ? moved.get(input) : undefined;
+        worker.postMessage({ id, method, input } satisfies Request, buffers ?? []);
         return await result;
       } finally {
         clearTimeout(timer);

@@ -1,24 +1,28 @@
 /** The api's decisions beside its event loop: a thread that holds the newest graph as worlds and answers from them. */
 
 import { OracleError } from "../core/errors.ts";
-import { AMOUNT_GRID_MSAT } from "../core/graph/engine.ts";
-import { decodeSnapshot, snapshotDigest } from "../core/graph/snapshot.ts";
-import { NO_BELIEFS, sampleWorldsInSteps, WORLD_SEED } from "../core/graph/worlds.ts";
 import type { Decision, DecisionRequest } from "../core/intent/decision.ts";
-import { createIntentWorld, type IntentWorld, resolveIntent } from "../core/intent/resolve-intent.ts";
+import { resolveIntent } from "../core/intent/resolve-intent.ts";
 import type { UnixSeconds } from "../core/units.ts";
 import { openThread, serveThread } from "./thread.ts";
+import { createVerdictGraph, type LoadedGraph } from "./verdict-graph.ts";
 
 /** What is asked of the thread. */
 export type VerdictRequest = DecisionRequest;
 
-/** What a loaded graph holds. */
-export type LoadedGraph = { nodeCount: number; channelCount: number; arcCount: number; digest: string };
+/** A graph as it is stored: a snapshot, and what changed since, in order. */
+export type GraphToLoad = { body: Uint8Array; deltas: readonly Uint8Array[]; takenAt: UnixSeconds };
+/** A version that follows the one before; without a delta it has the same content under another digest. */
+export type GraphStep = { delta: Uint8Array | undefined; digest: Uint8Array; takenAt: UnixSeconds };
 
 /** The verdict thread as the api sees it. */
 export type VerdictThread = {
-  /** Prepares a snapshot; answers come from the one before until it is ready. @throws GRAPH_MALFORMED */
-  load(body: Uint8Array, takenAt: UnixSeconds): Promise<LoadedGraph>;
+  /** Prepares a graph; answers come from the one before until it is ready. @throws GRAPH_MALFORMED */
+  load(graph: GraphToLoad): Promise<LoadedGraph>;
+  /** Goes on from the graph that is loaded. @throws GRAPH_MALFORMED when these steps do not follow it: load the newest then */
+  follow(steps: readonly GraphStep[]): Promise<LoadedGraph>;
+  /** What to begin with after a crash, from here on. */
+  remember(graph: GraphToLoad): void;
   /** @throws GRAPH_NOT_READY before the first graph is loaded; OVERLOADED; TIMED_OUT */
   decide(request: VerdictRequest): Promise<Decision>;
   /** Whether a decision asked for now would be refused, since too many wait. */
@@ -35,18 +39,27 @@ const MAX_WAIT_MS = 20_000;
 
 /** Opens a thread; it starts with the first call. After a crash the next one is given the last graph, once, before all. */
 export function openVerdictThread(): VerdictThread {
-  let last: { body: Uint8Array; takenAt: UnixSeconds } | undefined;
+  let last: GraphToLoad | undefined;
   const thread = openThread<typeof service>(NAME, import.meta.url, {
     maxWaiting: MAX_WAITING,
     maxWaitMs: MAX_WAIT_MS,
-    beside: ["load"],
+    beside: ["load", "follow"],
     first: () => last && { method: "load", input: last },
   });
   return {
-    async load(body, takenAt) {
-      const loaded = await thread.call("load", { body, takenAt });
-      last = { body, takenAt };
+    async load(graph) {
+      const loaded = await thread.call("load", graph);
+      last = graph;
       return loaded;
+    },
+    async follow(steps) {
+      const loaded = await thread.call("follow", steps);
+      const deltas = steps.flatMap(({ delta }) => delta ?? []);
+      if (last) last = { ...last, deltas: [...last.deltas, ...deltas], takenAt: steps.at(-1)?.takenAt ?? last.takenAt };
+      return loaded;
+    },
+    remember(graph) {
+      last = graph;
     },
     decide: (request) => thread.call("decide", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
     overloaded: thread.overloaded,
@@ -54,45 +67,25 @@ export function openVerdictThread(): VerdictThread {
   };
 }
 
-let world: IntentWorld | undefined;
-let loading: Promise<unknown> = Promise.resolve();
+const held = createVerdictGraph();
+let working: Promise<unknown> = Promise.resolve();
+
+/** One after the other, so that the graph taken in last is the one that stays. */
+function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  const done = working.then(work);
+  working = done.catch(() => undefined);
+  return done;
+}
 
 const service = {
-  /** One after the other, so that the graph loaded last is the one that stays. */
-  load(input: { body: Uint8Array; takenAt: UnixSeconds }): Promise<LoadedGraph> {
-    const loaded = loading.then(() => prepare(input.body, input.takenAt));
-    loading = loaded.catch(() => undefined);
-    return loaded;
-  },
+  load: (graph: GraphToLoad): Promise<LoadedGraph> => inTurn(() => held.load(graph)),
+  follow: (steps: readonly GraphStep[]): Promise<LoadedGraph> => inTurn(() => held.follow(steps)),
 
   decide(request: VerdictRequest): Decision {
+    const world = held.world();
     if (!world) throw new OracleError("GRAPH_NOT_READY", "no graph has been loaded yet");
     return resolveIntent(world, request);
   },
 };
-
-/** Draws worlds and common masks in steps of a few milliseconds; between them the thread answers from the graph it has. */
-async function prepare(body: Uint8Array, takenAt: UnixSeconds): Promise<LoadedGraph> {
-  const graph = decodeSnapshot(body);
-  await pause();
-  const digest = snapshotDigest(body);
-  await pause();
-  const steps = sampleWorldsInSteps(graph, WORLD_SEED, NO_BELIEFS);
-  let step = steps.next();
-  for (; !step.done; step = steps.next()) await pause();
-  await pause();
-  const fresh = createIntentWorld(step.value, digest, takenAt);
-  for (const amount of AMOUNT_GRID_MSAT) {
-    fresh.engine.masks(amount);
-    await pause();
-  }
-  world = fresh;
-  const { nodeCount, channelCount } = graph;
-  return { nodeCount, channelCount, arcCount: graph.rows.inArc.length, digest };
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
 
 serveThread(NAME, service);

@@ -27,7 +27,7 @@ type Unary = (request: Request, macaroon: string) => object | Refusal | Promise<
 /** What a stream does: writes, ends, emits an error, or nothing. */
 type Stream = (stream: ServerWritableStream<Request, object>) => void;
 
-const STREAMS = new Set<Rpc>(["SubscribeInvoices", "SendPaymentV2", "TrackPaymentV2"]);
+const STREAMS = new Set<Rpc>(["SubscribeChannelGraph", "SubscribeInvoices", "SendPaymentV2", "TrackPaymentV2"]);
 
 export type TestNode = {
   host: string;

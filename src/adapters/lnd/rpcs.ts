@@ -11,6 +11,8 @@ export const RPCS = {
   GetState: { service: "lnrpc.State", permission: "" },
   GetInfo: { service: "lnrpc.Lightning", permission: "info:read" },
   DescribeGraph: { service: "lnrpc.Lightning", permission: "info:read" },
+  SubscribeChannelGraph: { service: "lnrpc.Lightning", permission: "info:read" },
+  GetChanInfo: { service: "lnrpc.Lightning", permission: "info:read" },
   QueryRoutes: { service: "lnrpc.Lightning", permission: "info:read" },
   AddInvoice: { service: "lnrpc.Lightning", permission: "invoices:write" },
   LookupInvoice: { service: "lnrpc.Lightning", permission: "invoices:read" },

@@ -3,7 +3,7 @@ import { fromHex, toHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { Subject } from "../../core/subject.ts";
 import { type UnixSeconds, unixSeconds } from "../../core/units.ts";
-import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
+import { type Database, type Queryable, translated } from "./connect.ts";
 
 /** What a node is worth, on the scale that is published (docs/scoring.md). */
 export type StoredScore = {
@@ -34,13 +34,8 @@ export type GraphReading = {
   channelCount: number;
   arcCount: number;
   body: Uint8Array;
-  nodes: StoredNode[];
 };
 
-export type StoredSnapshot = { snapshotId: bigint; digest: Uint8Array; takenAt: UnixSeconds; body: Uint8Array };
-
-/** Older bodies are kept for a while, so that an answer given a moment ago can be recomputed. */
-const SNAPSHOTS_KEPT = 3;
 const MAX_ALIAS_MATCHES = 5;
 
 const UPSERT_NODES = `
@@ -58,32 +53,6 @@ const UPSERT_NODES = `
 
 export function graphTables(database: Database) {
   return {
-    /** Replaces the graph and its scores: all of it, or nothing. */
-    save(reading: GraphReading): Promise<bigint> {
-      return inTransaction(database, async (client) => {
-        const snapshotId = await insertSnapshot(client, reading);
-        await client.query(UPSERT_NODES, [snapshotId, ...nodeColumns(reading.nodes)]);
-        await client.query("DELETE FROM node WHERE snapshot_id <> $1", [snapshotId]);
-        const scored = reading.nodes.filter((node) => node.score).length;
-        await client.query("INSERT INTO scoring_run (snapshot_id, scored_count, finished_at) VALUES ($1, $2, $3)", [
-          snapshotId,
-          scored,
-          reading.takenAt,
-        ]);
-        await prune(client, snapshotId);
-        return snapshotId;
-      });
-    },
-
-    /** The newest snapshot if it is not the one already held, body included. */
-    async newerThan(snapshotId: bigint): Promise<StoredSnapshot | undefined> {
-      const text =
-        "SELECT snapshot_id, digest, taken_at, body FROM graph_snapshot WHERE snapshot_id > $1 ORDER BY snapshot_id DESC LIMIT 1";
-      const { rows } = await translated(database.query({ name: "snapshot-newer", text, values: [snapshotId] }));
-      const row = rows[0];
-      return row && { snapshotId: row.snapshot_id, digest: row.digest, takenAt: instant(row.taken_at), body: row.body };
-    },
-
     /** When the newest scores were computed; undefined before the first run. */
     async scoredAt(): Promise<UnixSeconds | undefined> {
       const text = "SELECT finished_at FROM scoring_run ORDER BY scoring_run_id DESC LIMIT 1";
@@ -132,7 +101,8 @@ export function graphTables(database: Database) {
   };
 }
 
-async function insertSnapshot(client: Queryable, reading: GraphReading): Promise<bigint> {
+/** Writes a reading's row. @returns its number */
+export async function insertSnapshot(client: Queryable, reading: GraphReading): Promise<bigint> {
   const { rows } = await client.query(
     `INSERT INTO graph_snapshot (digest, taken_at, node_count, channel_count, arc_count, source, body)
      VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING snapshot_id`,
@@ -149,19 +119,24 @@ async function insertSnapshot(client: Queryable, reading: GraphReading): Promise
   return rows[0].snapshot_id;
 }
 
-async function prune(client: Queryable, newest: bigint): Promise<void> {
-  const keep = "SELECT snapshot_id FROM graph_snapshot ORDER BY snapshot_id DESC LIMIT $1";
-  await client.query(`DELETE FROM scoring_run WHERE snapshot_id <> $2 AND snapshot_id NOT IN (${keep})`, [
-    SNAPSHOTS_KEPT,
-    newest,
-  ]);
-  await client.query(`DELETE FROM graph_snapshot WHERE snapshot_id <> $2 AND snapshot_id NOT IN (${keep})`, [
-    SNAPSHOTS_KEPT,
-    newest,
-  ]);
+/** Replaces all nodes and their scores by those of a snapshot, inside the caller's transaction. */
+export async function writeNodes(
+  client: Queryable,
+  snapshotId: bigint,
+  nodes: AsyncIterable<StoredNode[]>,
+  scoredAt: UnixSeconds,
+): Promise<void> {
+  let scored = 0;
+  for await (const page of nodes) {
+    await client.query(UPSERT_NODES, [snapshotId, ...nodeColumns(page)]);
+    scored += page.filter((node) => node.score).length;
+  }
+  await client.query("DELETE FROM node WHERE snapshot_id <> $1", [snapshotId]);
+  const run = "INSERT INTO scoring_run (snapshot_id, scored_count, finished_at) VALUES ($1, $2, $3)";
+  await client.query(run, [snapshotId, scored, scoredAt]);
 }
 
-/** One array per column: a whole graph goes to the server as one statement. */
+/** One array per column: a page of nodes goes to the server as one statement. */
 function nodeColumns(nodes: StoredNode[]): unknown[][] {
   return [
     nodes.map((node) => node.keyHex),

@@ -12,6 +12,7 @@ import { accountMoveTable } from "../../adapters/postgres/account-move.ts";
 import { type ChargeTable, chargeTable } from "../../adapters/postgres/charge.ts";
 import { type Database, openDatabase } from "../../adapters/postgres/connect.ts";
 import { graphTables } from "../../adapters/postgres/graph.ts";
+import { graphVersions } from "../../adapters/postgres/graph-version.ts";
 import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.ts";
 import { openInvoiceTable } from "../../adapters/postgres/open-invoice.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
@@ -78,7 +79,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const nodes = { primary: world.lnd, fallback: world.lndFallback };
   const lnd = openLndNodes(nodes, ["readonly", "invoice"], events, signal);
   const graph = graphTables(database);
-  const verdicts = watchVerdicts({ newerThan: graph.newerThan, events }, signal);
+  const verdicts = watchVerdicts({ ...graphVersions(database), events }, signal);
   const health = createHealth(
     { lnd, schemaVersion: () => schemaVersion(database), scoredAt: graph.scoredAt, now, events },
     { expectedSchemaVersion: readMigrations().length, version: VERSION },

@@ -1,31 +1,60 @@
-/** The engine beside the event loop: it holds the newest graph and answers from it while a newer one is prepared. */
-import type { StoredSnapshot } from "../../adapters/postgres/graph.ts";
+/** The engine beside the event loop: it holds the newest graph, follows it from change to change, and answers from it. */
+import type { GraphPosition, StoredGraph, StoredVersion } from "../../adapters/postgres/graph-version.ts";
 import { toHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { Events } from "../events.ts";
 import { openVerdictThread, type VerdictRequest, type VerdictThread } from "../verdict-thread.ts";
 
-const POLL_MS = 2_000;
+const POLL_MS = 1_000;
+/** Changes beyond this (some thousands) take longer to work in than the newest graph takes to load. */
+const MAX_FOLLOWED_BYTES = 200_000;
 
 export type VerdictPorts = {
-  newerThan(snapshotId: bigint): Promise<StoredSnapshot | undefined>;
-  events: Events;
+  newest(): Promise<StoredGraph | undefined>;
+  /** What followed a state, oldest first. */
+  after(held: GraphPosition): Promise<StoredVersion[]>;
+  events: Pick<Events, "failed" | "graphLoaded" | "graphFollowed">;
 };
 
 export type Verdicts = ReturnType<typeof watchVerdicts>;
 
-/** Watches for new snapshots and loads them. Answers fail with GRAPH_NOT_READY until the first is loaded. */
+/** Watches the stored graph and follows it. Answers fail with GRAPH_NOT_READY until it is loaded for the first time. */
 export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
   const thread: VerdictThread = openVerdictThread();
-  let held: { snapshotId: bigint; digest: Uint8Array } | undefined;
+  let held: GraphPosition | undefined;
+  let loadedOnce = false;
   let timer: NodeJS.Timeout | undefined;
 
+  const load = async () => {
+    const newest = await ports.newest();
+    if (!newest) return;
+    const { nodeCount: nodes, channelCount: channels } = await thread.load({ ...newest, takenAt: newest.at });
+    held = newest.position;
+    loadedOnce = true;
+    ports.events.graphLoaded({ nodes, channels });
+  };
+  const follow = async (from: GraphPosition, steps: StoredVersion[]) => {
+    try {
+      const { nodeCount, channelCount } = await thread.follow(
+        steps.map(({ delta, position, at }) => ({ delta, digest: position.digest, takenAt: at })),
+      );
+      held = steps.at(-1)?.position ?? from;
+      ports.events.graphFollowed({ nodes: nodeCount, channels: channelCount }, steps.length);
+    } catch (error) {
+      // Whatever the thread holds, the newest graph can be loaded over it.
+      held = undefined;
+      throw error;
+    }
+    // A crash of the thread then costs the changes since this snapshot, and not those of days.
+    const newest = steps.some(({ position }) => position.number === 0) ? await ports.newest() : undefined;
+    if (newest) thread.remember({ ...newest, takenAt: newest.at });
+  };
   const refresh = async () => {
-    const newer = await ports.newerThan(held?.snapshotId ?? 0n);
-    if (!newer) return;
-    const loaded = await thread.load(newer.body, newer.takenAt);
-    held = { snapshotId: newer.snapshotId, digest: newer.digest };
-    ports.events.graphLoaded({ nodes: loaded.nodeCount, channels: loaded.channelCount });
+    if (!held) return load();
+    const steps = await ports.after(held);
+    const bytes = steps.reduce((sum, { delta }) => sum + (delta?.length ?? 0), 0);
+    if (!followOn(held, steps) || bytes > MAX_FOLLOWED_BYTES) return load();
+    if (steps.length > 0) await follow(held, steps);
   };
   const loop = async () => {
     await refresh().catch((error: unknown) => ports.events.failed("loading the graph", error));
@@ -33,11 +62,11 @@ export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
   };
   void loop();
   const assertLoaded = () => {
-    if (!held) throw new OracleError("GRAPH_NOT_READY", "the graph is being loaded; try again in a moment");
+    if (!loadedOnce) throw new OracleError("GRAPH_NOT_READY", "the graph is being loaded; try again in a moment");
   };
 
   return {
-    ready: () => held !== undefined,
+    ready: () => loadedOnce,
     /** Refuses what `decide` would refuse now. @throws GRAPH_NOT_READY, OVERLOADED */
     assertReady() {
       assertLoaded();
@@ -55,4 +84,15 @@ export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
       await thread.close();
     },
   };
+}
+
+/** Whether each step follows the one before without a gap. */
+export function followOn(held: GraphPosition, steps: readonly StoredVersion[]): boolean {
+  let at: { snapshotId: bigint; number: number } = held;
+  return steps.every(({ position, base }) => {
+    const from = position.number === 0 ? base : { snapshotId: position.snapshotId, number: position.number - 1 };
+    const follows = from?.snapshotId === at.snapshotId && from.number === at.number;
+    at = position;
+    return follows;
+  });
 }

@@ -5,9 +5,9 @@ import type { Running } from "../lifecycle.ts";
 import { openLndNodes } from "../lnd-nodes.ts";
 import type { Start } from "../world.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
+import { startFollowing } from "./jobs/follow-graph.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
-import { refreshGraphJob } from "./jobs/refresh-graph.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { createPublisher } from "./publisher.ts";
 
@@ -30,22 +30,22 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
     events.log.info({ pubkey: publisher.nodePubkey, relays: world.nostrRelays }, "assertions are signed by");
   }
 
-  let publishNow = async () => {};
-  const everySec = config.CRAWL_INTERVAL_LND_GRAPH_SEC;
-  const refresh = refreshGraphJob({ database, lnd: readonly, everySec, events, signal }, () => publishNow());
   const readers = () => lnd.each().flatMap(({ connections }) => connections.get("readonly") ?? []);
   const checkedSec = config.RECONCILE_INTERVAL_SEC;
   const reconcile = reconcileJob({ database, nodes: readers, everySec: checkedSec, events, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
-  const jobs = await startJobs(world.databaseUrl, [refresh, reconcile, ...publishing], {
+  const jobs = await startJobs(world.databaseUrl, [reconcile, ...publishing], {
     onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
     onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
   });
-  if (publishing.length > 0) publishNow = () => jobs.runNow("publish-assertions");
+  const publishNow = () => (publishing.length > 0 ? jobs.runNow("publish-assertions") : Promise.resolve());
+  const everySec = config.CRAWL_INTERVAL_LND_GRAPH_SEC;
+  const follower = startFollowing({ database, lnd: readonly, everySec, events, signal }, publishNow);
 
   return {
     name: "crawler",
     async stop() {
+      await follower.stop();
       await jobs.stop();
       await metrics.stop();
       lnd.close();

@@ -2,6 +2,8 @@
  * Raw announcements, in any order and possibly wrong, become a {@link ChannelGraph}: sorted, without duplicates, every
  * number inside its bounds. What cannot be a channel or a node is counted and left out; it never throws.
  */
+import { compareBytes } from "../bytes.ts";
+import type { UnixSeconds } from "../units.ts";
 import {
   ALIAS_BYTES,
   type ArcPolicies,
@@ -15,6 +17,7 @@ import {
   searchKeys,
   withRows,
 } from "./channel-graph.ts";
+import { countGarbage, type Garbage, type GarbageReason } from "./garbage.ts";
 
 /** Unsorted announcements. Policy 2i is of `node1` of channel i, policy 2i+1 of `node2`. */
 export type RawGraph = {
@@ -29,6 +32,8 @@ export type RawGraph = {
   endKeys: Uint8Array;
   capacitySat: Float64Array;
   policies: ArcPolicies;
+  /** What was wrong already when the announcements were read. */
+  garbage: Garbage;
 };
 
 /** Room for this many announcements. */
@@ -44,24 +49,32 @@ export function allocateRaw(nodeCount: number, channelCount: number): RawGraph {
     endKeys: new Uint8Array(2 * channelCount * KEY_BYTES),
     capacitySat: new Float64Array(channelCount),
     policies: allocatePolicies(2 * channelCount),
+    garbage: {},
   };
 }
 
-/** A graph, and how many announcements were refused on the way. */
-export type Assembly = { graph: ChannelGraph; rejected: number };
+/** A graph, how many announcements were left out on the way, and what was wrong with those and with others. */
+export type Assembly = { graph: ChannelGraph; rejected: number; garbage: Garbage };
 
-/** Sorts, checks and joins. Ends without a node announcement become nodes without alias, as in LND. */
-export function assembleGraph(raw: RawGraph): Assembly {
+/**
+ * Sorts, checks and joins. Ends without a node announcement become nodes without alias, as in LND. Times later than `now`
+ * and some clocks' error are taken for `now`.
+ */
+export function assembleGraph(raw: RawGraph, now?: UnixSeconds): Assembly {
+  const garbage = { ...raw.garbage };
   const nodes = sortNodes(raw);
-  const channels = sortChannels(raw, nodes.keys, nodes.count);
+  countGarbage(garbage, "node-key", nodes.rejected - nodes.doubles);
+  countGarbage(garbage, "node-duplicate", nodes.doubles);
+  const channels = sortChannels(raw, nodes.keys, nodes.count, garbage);
   const tables = allocateTables(nodes.count, channels.order.length);
   tables.nodeKeys.set(nodes.keys);
   tables.aliases.set(nodes.aliases);
-  tables.nodeUpdatedAt.set(nodes.updatedAt);
+  tables.nodeUpdatedAt.set(nodes.updatedAt.map((at) => presentTime(at, now, garbage)));
   channels.order.forEach((from, to) => {
-    copyChannel(raw, from, tables, to, channels.ends);
+    copyChannel(raw, from, tables, to, channels.ends, { now, garbage });
   });
-  return { graph: withRows(tables), rejected: nodes.rejected + raw.channelCount - channels.order.length };
+  const rejected = nodes.rejected + raw.channelCount - channels.order.length;
+  return { graph: withRows(tables), rejected, garbage };
 }
 
 type SortedNodes = {
@@ -70,6 +83,8 @@ type SortedNodes = {
   aliases: Uint8Array;
   updatedAt: Uint32Array;
   rejected: number;
+  /** How many of the rejected say something of a node that another announcement says later. */
+  doubles: number;
 };
 
 /** Announced nodes and the unannounced ends of channels, by key, each once: the newest announcement stays. */
@@ -108,6 +123,7 @@ function sortNodes(raw: RawGraph): SortedNodes {
     aliases,
     updatedAt: Uint32Array.from(kept, updatedAt),
     rejected: raw.nodeCount - announcedKept,
+    doubles: announced.length - announcedKept,
   };
 }
 
@@ -124,18 +140,28 @@ type SortedChannels = {
   ends: Int32Array;
 };
 
-function sortChannels(raw: RawGraph, keys: Uint8Array, nodeCount: number): SortedChannels {
+function sortChannels(raw: RawGraph, keys: Uint8Array, nodeCount: number, garbage: Garbage): SortedChannels {
   const ends = new Int32Array(2 * raw.channelCount);
   for (let end = 0; end < ends.length; end++) ends[end] = searchKeys(keys, nodeCount, raw.endKeys, end * KEY_BYTES);
   const { channelIdHigh: high, channelIdLow: low } = raw;
   const valid = indices(raw.channelCount).filter((channel) => {
-    const [a, b] = [ends[2 * channel]!, ends[2 * channel + 1]!];
-    return a >= 0 && b >= 0 && a !== b && (high[channel] !== 0 || low[channel] !== 0) && capacityOf(raw, channel) > 0;
+    const wrong = judgeChannel(raw, ends, channel);
+    if (wrong) countGarbage(garbage, wrong);
+    return wrong === undefined;
   });
   const byId = (a: number, b: number) => high[a]! - high[b]! || low[a]! - low[b]!;
   valid.sort((a, b) => byId(a, b) || preferChannel(raw, ends, a, b));
   const order = valid.filter((channel, i) => i === 0 || byId(channel, valid[i - 1]!) !== 0);
+  countGarbage(garbage, "channel-duplicate", valid.length - order.length);
   return { order, ends };
+}
+
+function judgeChannel(raw: RawGraph, ends: Int32Array, channel: number): GarbageReason | undefined {
+  const [a, b] = [ends[2 * channel]!, ends[2 * channel + 1]!];
+  if (a < 0 || b < 0) return "channel-key";
+  if (a === b) return "channel-to-itself";
+  if (raw.channelIdHigh[channel] === 0 && raw.channelIdLow[channel] === 0) return "channel-without-id";
+  return capacityOf(raw, channel) > 0 ? undefined : "channel-capacity";
 }
 
 /** Which of two announcements of one channel id to keep (negative: `a`): newest first, then any fixed order. */
@@ -157,7 +183,17 @@ function describe(raw: RawGraph, ends: Int32Array, channel: number): number[] {
   return [newest, raw.capacitySat[channel]!, ends[arcA]!, ends[arcB]!, ...policies];
 }
 
-function copyChannel(raw: RawGraph, from: number, tables: GraphTables, to: number, ends: Int32Array): void {
+/** The moment of a reading, and where what is wrong is counted. */
+type Judge = { now: UnixSeconds | undefined; garbage: Garbage };
+
+function copyChannel(
+  raw: RawGraph,
+  from: number,
+  tables: GraphTables,
+  to: number,
+  ends: Int32Array,
+  judge: Judge,
+): void {
   const [node1, node2] = [ends[2 * from]!, ends[2 * from + 1]!];
   const swapped = node1 > node2 ? 1 : 0;
   const capacitySat = capacityOf(raw, from);
@@ -166,24 +202,42 @@ function copyChannel(raw: RawGraph, from: number, tables: GraphTables, to: numbe
   tables.nodeA[to] = swapped ? node2 : node1;
   tables.nodeB[to] = swapped ? node1 : node2;
   tables.capacitySat[to] = capacitySat;
-  copyPolicy(raw.policies, 2 * from + swapped, tables.policies, 2 * to, capacitySat);
-  copyPolicy(raw.policies, 2 * from + 1 - swapped, tables.policies, 2 * to + 1, capacitySat);
+  copyPolicy(raw.policies, 2 * from + swapped, tables.policies, 2 * to, capacitySat, judge);
+  copyPolicy(raw.policies, 2 * from + 1 - swapped, tables.policies, 2 * to + 1, capacitySat, judge);
 }
 
-function copyPolicy(source: ArcPolicies, from: number, target: ArcPolicies, to: number, capacitySat: number): void {
+/** Copies one policy, with its amounts and its time brought inside what its channel and the moment allow. */
+export function copyPolicy(
+  source: ArcPolicies,
+  from: number,
+  target: ArcPolicies,
+  to: number,
+  capacitySat: number,
+  { now, garbage }: Judge,
+): void {
   target.flags[to] = source.flags[from]!;
   if (source.flags[from] === 0) return;
   const capacityMsat = capacitySat * 1000;
   const max = source.maxHtlcMsat[from]!;
+  if (max > capacityMsat) countGarbage(garbage, "htlc-above-capacity");
   target.minHtlcMsat[to] = Math.min(source.minHtlcMsat[from]!, MAX_CAPACITY_SAT * 1000);
   // A policy without a maximum (older announcements) admits the whole channel.
   target.maxHtlcMsat[to] = max === 0 ? capacityMsat : Math.min(max, capacityMsat);
   target.feeBaseMsat[to] = source.feeBaseMsat[from]!;
   target.feePpm[to] = source.feePpm[from]!;
   target.cltvDelta[to] = source.cltvDelta[from]!;
-  target.updatedAt[to] = source.updatedAt[from]!;
+  target.updatedAt[to] = presentTime(source.updatedAt[from]!, now, garbage);
   target.inboundFeeBaseMsat[to] = source.inboundFeeBaseMsat[from]!;
   target.inboundFeePpm[to] = source.inboundFeePpm[from]!;
+}
+
+/** Clocks may differ by this much. */
+const CLOCK_ERROR_SEC = 7_200;
+
+function presentTime(at: number, now: UnixSeconds | undefined, garbage: Garbage): number {
+  if (now === undefined || at <= now + CLOCK_ERROR_SEC) return at;
+  countGarbage(garbage, "time-in-future");
+  return now;
 }
 
 /** Announced capacity, or the largest HTLC its ends admit where the node behind LND does not know it; 0 if absurd. */
@@ -205,14 +259,6 @@ function gatherKeys(source: Uint8Array, picks: number[]): Uint8Array {
 
 function isKey(keys: Uint8Array, offset: number): boolean {
   return keys[offset] === 2 || keys[offset] === 3;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < a.length; i++) {
-    const difference = a[i]! - b[i]!;
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 function indices(count: number): number[] {

@@ -178,9 +178,18 @@ export function nodeKeyHex(tables: GraphTables, node: number): string {
   return toHex(tables.nodeKeys.subarray(node * KEY_BYTES, (node + 1) * KEY_BYTES));
 }
 
-/** A node's alias as harmless text: whatever could steer a terminal or a page layout is dropped. May be empty. */
+/** The bytes of a node's alias, padded with zeros. */
+export function aliasAt(tables: GraphTables, node: number): Uint8Array {
+  return tables.aliases.subarray(node * ALIAS_BYTES, (node + 1) * ALIAS_BYTES);
+}
+
+/** A node's alias as harmless text. May be empty. */
 export function aliasOf(tables: GraphTables, node: number): string {
-  const padded = tables.aliases.subarray(node * ALIAS_BYTES, (node + 1) * ALIAS_BYTES);
+  return readAlias(aliasAt(tables, node));
+}
+
+/** The text of a padded alias; whatever could steer a terminal or a page layout is dropped. */
+export function readAlias(padded: Uint8Array): string {
   const end = padded.indexOf(0);
   const text = new TextDecoder().decode(end < 0 ? padded : padded.subarray(0, end));
   return text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029\ufffd]/gu, "").trim();
@@ -195,6 +204,36 @@ export function findNode(tables: GraphTables, key: Uint8Array): number {
 export function findNodeHex(tables: GraphTables, keyHex: string): number {
   const key = keyHex.length === 2 * KEY_BYTES ? fromHex(keyHex) : undefined;
   return key ? findNode(tables, key) : -1;
+}
+
+/** Index of the channel with this id, or -1. */
+export function findChannel(tables: GraphTables, id: bigint): number {
+  const channel = insertionOfChannel(tables, id);
+  return channel < tables.channelCount && channelId(tables, channel) === id ? channel : -1;
+}
+
+/** Where the channel with this id is, or belongs. */
+export function insertionOfChannel(tables: GraphTables, id: bigint): number {
+  const { channelIdHigh, channelIdLow, channelCount } = tables;
+  const [high, low] = [Number(id >> 32n), Number(id & 0xffff_ffffn)];
+  return lowerBound(channelCount, (channel) => channelIdHigh[channel]! - high || channelIdLow[channel]! - low);
+}
+
+/** Where the node with this key is, or belongs. */
+export function insertionOfNode(tables: GraphTables, key: Uint8Array): number {
+  return lowerBound(tables.nodeCount, (node) => compareKeys(tables.nodeKeys, node * KEY_BYTES, key, 0));
+}
+
+/** First of `count` sorted entries that is not below what is looked for, by the sign of `order`. */
+function lowerBound(count: number, order: (entry: number) => number): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (order(middle) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Binary search for the key at `offset` of `bytes` among `count` sorted keys; -1 when absent. */

@@ -33,23 +33,34 @@ const [LEAST, MOST, BASE, PPM, DELTA, IN_BASE, IN_PPM, USABLE] = [0, 1, 2, 3, 4,
 /** Packs the policies of enabled arcs. One net serves all searches in a graph. */
 export function preparePaths(worlds: Worlds): PathNet {
   const { graph } = worlds;
-  const { policies, rows } = graph;
-  const terms = new Float64Array(rows.inArc.length * TERMS);
-  for (let slot = 0; slot < rows.inArc.length; slot++) {
-    const arc = rows.inArc[slot]!;
-    const at = slot * TERMS;
-    const usable = usableMsat(graph, arc >>> 1);
-    terms[at + LEAST] = policies.minHtlcMsat[arc]!;
-    terms[at + MOST] = Math.min(policies.maxHtlcMsat[arc]!, usable);
-    terms[at + BASE] = policies.feeBaseMsat[arc]!;
-    terms[at + PPM] = policies.feePpm[arc]!;
-    terms[at + DELTA] = policies.cltvDelta[arc]!;
-    // Inbound fees are announced by the node that receives, in its own direction of the channel.
-    terms[at + IN_BASE] = policies.inboundFeeBaseMsat[arc ^ 1]!;
-    terms[at + IN_PPM] = policies.inboundFeePpm[arc ^ 1]!;
-    terms[at + USABLE] = usable;
+  const terms = new Float64Array(graph.rows.inArc.length * TERMS);
+  const net = { graph, terms, online: worlds.offline.map((ratio) => 1 - ratio) };
+  for (let slot = 0; slot < graph.rows.inArc.length; slot++) packArc(net, slot);
+  return net;
+}
+
+/** Packs the policies of a channel again, after they changed in place. */
+export function repackChannel(net: PathNet, channel: number): void {
+  for (const arc of [2 * channel, 2 * channel + 1]) {
+    const slot = net.graph.rows.slotOfArc[arc]!;
+    if (slot >= 0) packArc(net, slot);
   }
-  return { graph, terms, online: worlds.offline.map((ratio) => 1 - ratio) };
+}
+
+function packArc({ graph, terms }: PathNet, slot: number): void {
+  const { policies, rows } = graph;
+  const arc = rows.inArc[slot]!;
+  const at = slot * TERMS;
+  const usable = usableMsat(graph, arc >>> 1);
+  terms[at + LEAST] = policies.minHtlcMsat[arc]!;
+  terms[at + MOST] = Math.min(policies.maxHtlcMsat[arc]!, usable);
+  terms[at + BASE] = policies.feeBaseMsat[arc]!;
+  terms[at + PPM] = policies.feePpm[arc]!;
+  terms[at + DELTA] = policies.cltvDelta[arc]!;
+  // Inbound fees are announced by the node that receives, in its own direction of the channel.
+  terms[at + IN_BASE] = policies.inboundFeeBaseMsat[arc ^ 1]!;
+  terms[at + IN_PPM] = policies.inboundFeePpm[arc ^ 1]!;
+  terms[at + USABLE] = usable;
 }
 
 /** Best paths of every node to one target, for one amount. */

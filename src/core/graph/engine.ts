@@ -2,9 +2,9 @@
 
 import { WORDS } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
-import { cheapestPaths, type PathNet, type PathTree, preparePaths } from "./cheapest-path.ts";
+import { cheapestPaths, type PathNet, type PathTree, preparePaths, repackChannel } from "./cheapest-path.ts";
 import { reachFrom, reachTarget } from "./reach.ts";
-import { drawMasks, type Masks, type Worlds } from "./worlds.ts";
+import { drawMasks, type Masks, maskChannel, type Worlds } from "./worlds.ts";
 
 /** The amounts whose masks are kept at hand, in msat: half decades from 1k to 3M sat. One per word of a set of worlds. */
 export const AMOUNT_GRID_MSAT = [1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9, 3e9] as const;
@@ -29,20 +29,25 @@ export type ReachEngine = {
   readonly net: PathNet;
   /** Best paths to the target from everywhere. */
   pathsTo(target: number, amountMsat: number): PathTree;
+  /** Takes in what changed in place: policies of these channels, but not whether they are enabled. */
+  refresh(channels: Iterable<number>): void;
+  /** All masks that are remembered. */
+  remembered(): Iterable<Masks>;
 };
 
 const MASKS_KEPT = AMOUNT_GRID_MSAT.length + 7;
 const PASSES_KEPT = 64;
 const TREES_KEPT = 16;
 
-/** An engine with empty memory. It holds at most about 110 MB on today's graph. */
-export function createReachEngine(worlds: Worlds): ReachEngine {
+/** An engine that remembers these masks of its worlds, and nothing else. It holds at most about 110 MB on today's graph. */
+export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): ReachEngine {
   const { graph } = worlds;
   const net = preparePaths(worlds);
   const masks = remember<Masks>(MASKS_KEPT);
   const passes = remember<Int32Array>(PASSES_KEPT);
   const trees = remember<PathTree>(TREES_KEPT);
-  const masksOf = (amountMsat: number) => masks(`${amountMsat}`, () => drawMasks(worlds, amountMsat));
+  for (const each of known) masks.get(`${each.amountMsat}`, () => each);
+  const masksOf = (amountMsat: number) => masks.get(`${amountMsat}`, () => drawMasks(worlds, amountMsat));
   let grid: Masks | undefined;
   return {
     graph,
@@ -50,15 +55,25 @@ export function createReachEngine(worlds: Worlds): ReachEngine {
     net,
     masks: masksOf,
     toTarget: (target, amountMsat) =>
-      passes(`to ${target} ${amountMsat}`, () => reachTarget(graph, masksOf(amountMsat), target)),
+      passes.get(`to ${target} ${amountMsat}`, () => reachTarget(graph, masksOf(amountMsat), target)),
     fromCaller: (caller, amountMsat) =>
-      passes(`from ${caller} ${amountMsat}`, () => reachFrom(graph, masksOf(amountMsat), caller)),
+      passes.get(`from ${caller} ${amountMsat}`, () => reachFrom(graph, masksOf(amountMsat), caller)),
     gridTo: (target) => {
       grid ??= joinGrid(AMOUNT_GRID_MSAT.map(masksOf));
       const joined = grid;
-      return passes(`grid ${target}`, () => reachTarget(graph, joined, target));
+      return passes.get(`grid ${target}`, () => reachTarget(graph, joined, target));
     },
-    pathsTo: (target, amountMsat) => trees(`${target} ${amountMsat}`, () => cheapestPaths(net, target, amountMsat)),
+    refresh: (channels) => {
+      for (const channel of channels) {
+        repackChannel(net, channel);
+        for (const each of masks.all()) redrawChannel(worlds, channel, each);
+      }
+      passes.forget();
+      trees.forget();
+      grid = undefined;
+    },
+    remembered: masks.all,
+    pathsTo: (target, amountMsat) => trees.get(`${target} ${amountMsat}`, () => cheapestPaths(net, target, amountMsat)),
   };
 }
 
@@ -71,15 +86,27 @@ function joinGrid(masks: readonly Masks[]): Masks {
   return { amountMsat: Number.NaN, words, online };
 }
 
+function redrawChannel(worlds: Worlds, channel: number, { amountMsat, words }: Masks): void {
+  for (const arc of [2 * channel, 2 * channel + 1]) {
+    const slot = worlds.graph.rows.slotOfArc[arc]!;
+    if (slot >= 0) words.fill(0, slot * WORDS, (slot + 1) * WORDS);
+  }
+  if (worlds.rowOfChannel[channel]! >= 0) maskChannel(worlds, channel, amountMsat, words);
+}
+
 /** A memory of the `size` values used last. */
-function remember<Value>(size: number): (key: string, make: () => Value) => Value {
+function remember<Value>(size: number) {
   const kept = new Map<string, Value>();
-  return (key, make) => {
-    const value = kept.get(key) ?? make();
-    // A Map lists keys in the order they were set: the first is the one used longest ago.
-    kept.delete(key);
-    kept.set(key, value);
-    if (kept.size > size) kept.delete(kept.keys().next().value!);
-    return value;
+  return {
+    all: () => kept.values(),
+    forget: () => kept.clear(),
+    get(key: string, make: () => Value): Value {
+      const value = kept.get(key) ?? make();
+      // A Map lists keys in the order they were set: the first is the one used longest ago.
+      kept.delete(key);
+      kept.set(key, value);
+      if (kept.size > size) kept.delete(kept.keys().next().value!);
+      return value;
+    },
   };
 }

@@ -5,7 +5,6 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex } from "../bytes.ts";
-import { OracleError } from "../errors.ts";
 import {
   ALIAS_BYTES,
   allocateTables,
@@ -20,6 +19,7 @@ import {
   POLICY_KNOWN,
   withRows,
 } from "./channel-graph.ts";
+import { type Cursor, readBytes, readVarint, require, unzigzag, writeVarint, zigzag } from "./varints.ts";
 
 const MAGIC = [0x53, 0x52, 0x47, 0x31];
 const MAX_NODE_BYTES = KEY_BYTES + 1 + ALIAS_BYTES + 5;
@@ -52,7 +52,7 @@ export function snapshotDigest(snapshot: Uint8Array): string {
 /** Reads a snapshot and checks every bound and order in it. @throws GRAPH_MALFORMED */
 export function decodeSnapshot(bytes: Uint8Array): ChannelGraph {
   const input: Cursor = { bytes, at: 0 };
-  for (const byte of MAGIC) require(bytes[input.at++] === byte, "is not a graph snapshot of this version");
+  for (const byte of MAGIC) require(bytes[input.at++] === byte, "is not of this version");
   const nodeCount = readVarint(input, MAX_NODES);
   const channelCount = readVarint(input, MAX_CHANNELS);
   const left = bytes.length - input.at;
@@ -64,8 +64,6 @@ export function decodeSnapshot(bytes: Uint8Array): ChannelGraph {
   require(input.at === bytes.length, "has bytes after its end");
   return withRows(tables);
 }
-
-type Cursor = { readonly bytes: Uint8Array; at: number };
 
 function writeNode(out: Cursor, graph: GraphTables, node: number): void {
   const alias = graph.aliases.subarray(node * ALIAS_BYTES, (node + 1) * ALIAS_BYTES);
@@ -155,53 +153,4 @@ function readPolicy(input: Cursor, tables: GraphTables, arc: number): void {
   policies.updatedAt[arc] = readVarint(input, 0xffffffff);
   policies.inboundFeeBaseMsat[arc] = unzigzag(readVarint(input, 0xffffffff));
   policies.inboundFeePpm[arc] = unzigzag(readVarint(input, 0xffffffff));
-}
-
-function writeVarint(out: Cursor, value: number): void {
-  let rest = value;
-  while (rest >= 0x80) {
-    const seven = rest % 0x80;
-    out.bytes[out.at++] = seven | 0x80;
-    rest = (rest - seven) / 0x80;
-  }
-  out.bytes[out.at++] = rest;
-}
-
-function readVarint(input: Cursor, max: number): number {
-  let value = 0;
-  let scale = 1;
-  for (let i = 0; i < 8; i++) {
-    const byte = input.bytes[input.at++];
-    require(byte !== undefined, "is truncated");
-    value += (byte! & 0x7f) * scale;
-    if (byte! < 0x80) {
-      require(value <= max, "has a number out of bounds");
-      require(i === 0 || byte !== 0, "has a number with needless bytes");
-      return value;
-    }
-    scale *= 0x80;
-  }
-  throw malformed("has a number out of bounds");
-}
-
-function readBytes(input: Cursor, length: number): Uint8Array {
-  require(input.at + length <= input.bytes.length, "is truncated");
-  input.at += length;
-  return input.bytes.subarray(input.at - length, input.at);
-}
-
-function zigzag(value: number): number {
-  return value < 0 ? -2 * value - 1 : 2 * value;
-}
-
-function unzigzag(value: number): number {
-  return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
-}
-
-function require(holds: boolean, complaint: string): void {
-  if (!holds) throw malformed(complaint);
-}
-
-function malformed(complaint: string): OracleError {
-  return new OracleError("GRAPH_MALFORMED", `The graph snapshot ${complaint}`);
 }

@@ -62,21 +62,18 @@ export function* sampleWorldsInSteps(graph: ChannelGraph, seed: number, beliefs:
   const rowOfChannel = new Int32Array(graph.channelCount).fill(-1);
   let rows = 0;
   for (let channel = 0; channel < graph.channelCount; channel++) {
-    const live = graph.rows.slotOfArc[2 * channel]! >= 0 || graph.rows.slotOfArc[2 * channel + 1]! >= 0;
-    if (live) rowOfChannel[channel] = rows++;
+    if (isLive(graph, channel)) rowOfChannel[channel] = rows++;
   }
   const planes = new Int32Array(rows * DRAW_WORDS);
   for (let channel = 0; channel < graph.channelCount; channel++) {
     const row = rowOfChannel[channel]!;
     if (row < 0) continue;
-    drawUniform(planes, row * DRAW_WORDS, seed, graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!);
+    drawBalance(planes, row, graph, channel, seed);
     if (row % 1024 === 1023) yield;
   }
   yield;
-  const offline = Float64Array.from(independentPeers(graph), offlineRatio);
-  for (const [node, ratio] of beliefs.offline) offline[node] = ratio;
-  const faded = new Map<number, WorldSet>();
-  for (const [channel, { weight }] of beliefs.channels) faded.set(channel, drawFaded(graph, seed, channel, weight));
+  const offline = offlineRatios(graph, beliefs);
+  const faded = fadedWorlds(graph, seed, beliefs);
   const online = new Int32Array(graph.nodeCount * WORDS);
   const worlds = { graph, seed, beliefs, faded, rowOfChannel, planes, online, offline };
   const draws = new Int32Array(DRAW_WORDS);
@@ -87,6 +84,30 @@ export function* sampleWorldsInSteps(graph: ChannelGraph, seed: number, beliefs:
   return worlds;
 }
 
+/** Whether some direction of a channel is enabled. */
+export function isLive(graph: ChannelGraph, channel: number): boolean {
+  return graph.rows.slotOfArc[2 * channel]! >= 0 || graph.rows.slotOfArc[2 * channel + 1]! >= 0;
+}
+
+/** Draws the balance of a channel in all worlds, into a row of planes. */
+export function drawBalance(planes: Int32Array, row: number, graph: ChannelGraph, channel: number, seed: number): void {
+  drawUniform(planes, row * DRAW_WORDS, seed, graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!);
+}
+
+/** By node: the probability that it is offline, by evidence or by the prior. */
+export function offlineRatios(graph: ChannelGraph, beliefs: Beliefs): Float64Array {
+  const offline = Float64Array.from(independentPeers(graph), offlineRatio);
+  for (const [node, ratio] of beliefs.offline) offline[node] = ratio;
+  return offline;
+}
+
+/** By channel with a belief: the worlds in which its evidence has faded. */
+export function fadedWorlds(graph: ChannelGraph, seed: number, beliefs: Beliefs): Map<number, WorldSet> {
+  const faded = new Map<number, WorldSet>();
+  for (const [channel, { weight }] of beliefs.channels) faded.set(channel, drawFaded(graph, seed, channel, weight));
+  return faded;
+}
+
 function drawFaded(graph: ChannelGraph, seed: number, channel: number, weight: number): WorldSet {
   const draws = new Int32Array(DRAW_WORDS);
   drawUniform(draws, 0, seed ^ 0x5bd1e995, graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!);
@@ -94,7 +115,8 @@ function drawFaded(graph: ChannelGraph, seed: number, channel: number, weight: n
   return new Int32Array(WORDS).map((_, g) => drawnAtLeast(draws, g * PLANES, threshold));
 }
 
-function drawOnline(worlds: Worlds, node: number, draws: Int32Array): void {
+/** Draws in which worlds a node is online. `draws` is room to work in. */
+export function drawOnline(worlds: Worlds, node: number, draws: Int32Array): void {
   const { graph, seed, beliefs, online, offline } = worlds;
   drawUniform(draws, 0, ~seed, hashKey(graph.nodeKeys, node, 1), hashKey(graph.nodeKeys, node, 2));
   for (let g = 0; g < WORDS; g++) {
@@ -135,7 +157,8 @@ export function usableMsat(graph: ChannelGraph, channel: number): number {
 
 const EDGES = Float64Array.from(SHAPES, (shape) => shape.edge);
 
-function maskChannel(worlds: Worlds, channel: number, amountMsat: number, words: Int32Array): void {
+/** Writes the masks of a channel's enabled directions; those that carry nothing are left as they are. */
+export function maskChannel(worlds: Worlds, channel: number, amountMsat: number, words: Int32Array): void {
   const { graph, planes, online } = worlds;
   const share = amountMsat / usableMsat(graph, channel);
   const base = worlds.rowOfChannel[channel]! * DRAW_WORDS;

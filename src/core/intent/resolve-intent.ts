@@ -3,7 +3,7 @@ import { both, everyWorld, worldsAt } from "../graph/bits.ts";
 import { type ChannelGraph, findNodeHex, nodeKeyHex } from "../graph/channel-graph.ts";
 import { type Path, pathFrom } from "../graph/cheapest-path.ts";
 import { createReachEngine, type ReachEngine } from "../graph/engine.ts";
-import type { Worlds } from "../graph/worlds.ts";
+import type { Masks, Worlds } from "../graph/worlds.ts";
 import { drawReferences, type ReferenceCaller } from "../score/references.ts";
 import { msat, type UnixSeconds } from "../units.ts";
 import { findAlternatives } from "./alternatives.ts";
@@ -24,17 +24,38 @@ export type IntentWorld = {
   readonly newestUpdateAt: number;
 };
 
-/** Gathers what decisions need around a sample of worlds. */
-export function createIntentWorld(worlds: Worlds, graphDigest: string, takenAt: UnixSeconds): IntentWorld {
+/** Gathers what decisions need around a sample of worlds; `masks` are those of these worlds that are drawn already. */
+export function createIntentWorld(
+  worlds: Worlds,
+  graphDigest: string,
+  takenAt: UnixSeconds,
+  masks: Iterable<Masks> = [],
+): IntentWorld {
   const { graph, seed } = worlds;
-  const newestUpdateAt = graph.policies.updatedAt.reduce((newest, at) => Math.max(newest, at), 0);
   return {
-    engine: createReachEngine(worlds),
+    engine: createReachEngine(worlds, masks),
     references: drawReferences(graph, seed),
     graphDigest,
     takenAt,
-    newestUpdateAt,
+    newestUpdateAt: newestUpdate(graph),
   };
+}
+
+/** The same world after policies of these channels changed in place, but not whether they are enabled. */
+export function refreshIntentWorld(
+  world: IntentWorld,
+  channels: Iterable<number>,
+  graphDigest: string,
+  takenAt: UnixSeconds,
+): IntentWorld {
+  world.engine.refresh(channels);
+  return { ...world, graphDigest, takenAt, newestUpdateAt: newestUpdate(world.engine.graph) };
+}
+
+function newestUpdate(graph: ChannelGraph): number {
+  let newest = 0;
+  for (const at of graph.policies.updatedAt) if (at > newest) newest = at;
+  return newest;
 }
 
 /** The decision on one payment. */

@@ -15,15 +15,20 @@ const REFERENCE_DRAWS = 64;
 
 /** Draws channel ends that can send, without replacement (Efraimidis and Spirakis 2006: the smallest −ln(u)/weight). */
 export function drawReferences(graph: ChannelGraph, seed: number, draws = REFERENCE_DRAWS): ReferenceCaller[] {
-  const keyed = Array.from(graph.rows.inArc, (arc) => {
+  const keyed: { arc: number; key: number }[] = [];
+  for (const arc of graph.rows.inArc) {
     const channel = arc >>> 1;
     const word = mix(mix(mix(seed ^ (arc % 2)) ^ graph.channelIdHigh[channel]!) ^ graph.channelIdLow[channel]!);
     const uniform = ((word >>> 0) + 0.5) / 0x1_0000_0000;
-    return { arc, key: -Math.log(uniform) / graph.capacitySat[channel]! };
-  });
-  keyed.sort((a, b) => a.key - b.key);
+    const key = -Math.log(uniform) / graph.capacitySat[channel]!;
+    // Sorting all of them to keep the first few would take ten times as long.
+    if (keyed.length === draws && key >= keyed[draws - 1]!.key) continue;
+    const place = keyed.findIndex((each) => each.key > key);
+    keyed.splice(place < 0 ? keyed.length : place, 0, { arc, key });
+    if (keyed.length > draws) keyed.pop();
+  }
   const weights = new Map<number, number>();
-  for (const { arc } of keyed.slice(0, draws)) {
+  for (const { arc } of keyed) {
     const node = arcTail(graph, arc);
     weights.set(node, (weights.get(node) ?? 0) + 1);
   }

@@ -18,9 +18,23 @@ export type BenchGraph = { name: string; bytes: Uint8Array; decodeGeneric(bytes:
 export function loadBenchGraph(): BenchGraph {
   const path = process.env["SATRANK_GRAPH"];
   const { encode, decode } = loadGraphCodec();
-  const bytes = encode(path ? readDescribeGraph(path) : makeUp());
-  return { name: path ? basename(path) : "made-up graph", bytes, decodeGeneric: decode };
+  if (!path) return makeUpGraph(1);
+  return { name: basename(path), bytes: encode(readDescribeGraph(path)), decodeGeneric: decode };
 }
+
+/** A made-up graph of so many times mainnet's size. */
+export function makeUpGraph(factor: number): BenchGraph {
+  const { encode, decode } = loadGraphCodec();
+  const { nodes, edges } = makeUp(factor);
+  const parts: Uint8Array[] = [];
+  // Messages one after the other are one message with all their entries.
+  for (let from = 0; from < edges.length; from += PART) {
+    parts.push(encode({ nodes: nodes.slice(from, from + PART), edges: edges.slice(from, from + PART) }));
+  }
+  return { name: "made-up graph", bytes: Buffer.concat(parts), decodeGeneric: decode };
+}
+
+const PART = 20_000;
 
 function readDescribeGraph(path: string): object {
   const bytes = readFileSync(path);
@@ -29,8 +43,9 @@ function readDescribeGraph(path: string): object {
   return { nodes, edges };
 }
 
-function makeUp(): object {
-  const { nodes, channels } = syntheticGraph({ ...MAINNET, seed: 1 });
+function makeUp(factor: number) {
+  const sizes = { nodes: factor * MAINNET.nodes, channels: factor * MAINNET.channels };
+  const { nodes, channels } = syntheticGraph({ ...sizes, seed: 1 });
   const message = describeGraphMessage(nodes, channels);
   const features = Object.fromEntries(
     FEATURES.map((bit) => [bit, { name: `feature-${bit}`, is_required: false, is_known: true }]),

@@ -19,8 +19,9 @@ import { drawReferences } from "../../core/score/references.ts";
 import { msat, unixSeconds } from "../../core/units.ts";
 import { seededRandom } from "../synthetic-graph.ts";
 import { type BenchGraph, loadBenchGraph } from "./graph-file.ts";
+import { benchLiveGraph } from "./graph-live.ts";
 import { buildGenericGraph, genericPaths, genericSearch } from "./graphology.ts";
-import { ratio, report } from "./report.ts";
+import { at, ms, ratio, report, spread, time } from "./report.ts";
 
 const AMOUNT_MSAT = 1e8;
 const TARGETS = 60;
@@ -34,6 +35,7 @@ export async function benchGraph(): Promise<void> {
   const megabytes = (source.bytes.length / 1e6).toFixed(1);
   process.stdout.write(`\n${source.name}: ${size}, ${megabytes} MB of protobuf\n`);
   benchLoad(source, graph);
+  await benchLiveGraph(source);
   const worlds = sampleWorlds(graph, WORLD_SEED);
   const genericPassMs = benchPasses(worlds);
   benchScores(worlds, genericPassMs);
@@ -154,28 +156,9 @@ function pickTargets(graph: ChannelGraph, most: number): number[] {
   return receivable.filter((_, i) => i % step === 0);
 }
 
-function time(work: () => unknown): number {
-  const from = performance.now();
-  work();
-  return performance.now() - from;
-}
-
 function median(runs: number, work: () => unknown): number {
   return at(
     Array.from({ length: runs }, () => time(work)),
     0.5,
   );
-}
-
-function at(times: readonly number[], quantile: number): number {
-  const sorted = [...times].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))]!;
-}
-
-function spread(times: readonly number[]): string {
-  return `p50 ${ms(at(times, 0.5))}, p99 ${ms(at(times, 0.99))}`;
-}
-
-function ms(value: number): string {
-  return `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
 }

@@ -14,3 +14,26 @@ export function report(title: string, measurements: Measurement[]): void {
 export function ratio(part: number, whole: number): string {
   return (part / whole).toPrecision(2);
 }
+
+/** How long some work takes, in ms. */
+export function time(work: () => unknown): number {
+  const from = performance.now();
+  work();
+  return performance.now() - from;
+}
+
+/** The value at a quantile, 0 … 1. */
+export function at(times: readonly number[], quantile: number): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))]!;
+}
+
+/** Median and tail of times in ms. */
+export function spread(times: readonly number[]): string {
+  return `p50 ${ms(at(times, 0.5))}, p99 ${ms(at(times, 0.99))}`;
+}
+
+/** Milliseconds as text. */
+export function ms(value: number): string {
+  return `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
+}

@@ -83,5 +83,11 @@ function getChannelInfo({ world }: Scene, request: Message): Message {
   const channel = id === 0n ? network.channelPoints.indexOf(point) : network.channelOfId.get(id);
   if (channel === undefined || channel < 0 || network.closed[channel])
     throw new RpcRefusal("edge not found", RPC_STATUS.notFound);
-  return channelMessage(network, channel);
+  const proof = isSet(request, "include_auth_proof") ? { auth_proof: ANNOUNCEMENT } : {};
+  return { ...channelMessage(network, channel), ...proof };
 }
+
+/** Every channel of this network is public. Nobody checks these signatures, only that there are some. */
+const ANNOUNCEMENT = Object.fromEntries(
+  ["node_sig1", "bitcoin_sig1", "node_sig2", "bitcoin_sig2"].map((name) => [name, Buffer.alloc(70, 0x30)]),
+);

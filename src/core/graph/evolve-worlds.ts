@@ -1,0 +1,184 @@
+/**
+ * Worlds of a graph that changed, from those of the graph before. A draw depends on the seed and on what it is for, so it
+ * holds as long as that exists: only what is new is drawn, and the result is what drawing everything anew would give.
+ */
+import { WORDS } from "./bits.ts";
+import { type ChannelGraph, compareKeys, KEY_BYTES } from "./channel-graph.ts";
+import { DRAW_WORDS } from "./draws.ts";
+import {
+  type Beliefs,
+  drawBalance,
+  drawOnline,
+  fadedWorlds,
+  isLive,
+  type Masks,
+  maskChannel,
+  offlineRatios,
+  type Worlds,
+} from "./worlds.ts";
+
+/** Evolved worlds, and how to bring masks along. */
+export type Evolution = {
+  readonly worlds: Worlds;
+  /** The same amount's masks in the evolved worlds. */
+  carry(masks: Masks): Masks;
+};
+
+/** Rows of planes that no channel uses any more are given up when there are more of them than this share. */
+const WASTE = 0.25;
+
+/**
+ * In short steps, between which a caller may do other work. `touched` holds every channel of the new graph whose policies,
+ * capacity or ends are not those it had.
+ */
+export function* evolveWorldsInSteps(
+  before: Worlds,
+  graph: ChannelGraph,
+  touched: ReadonlySet<number>,
+  beliefs: Beliefs,
+): Generator<void, Evolution> {
+  const channelBefore = matchChannels(before.graph, graph);
+  const nodeBefore = matchNodes(before.graph, graph);
+  const balances = carryBalances(before, graph, channelBefore);
+  yield;
+  const offline = offlineRatios(graph, beliefs);
+  yield;
+  const faded = fadedWorlds(graph, before.seed, beliefs);
+  const online = new Int32Array(graph.nodeCount * WORDS);
+  const worlds = { graph, seed: before.seed, beliefs, faded, ...balances, online, offline };
+  const moved = carryOnline(before, worlds, nodeBefore);
+  yield;
+  const redrawn = new Uint8Array(graph.channelCount);
+  for (let channel = 0; channel < graph.channelCount; channel++) {
+    const other = channelBefore[channel]! < 0 || touched.has(channel) || beliefs.channels.has(channel);
+    const endMoved = moved[graph.nodeA[channel]!]! | moved[graph.nodeB[channel]!]!;
+    const believed = before.beliefs.channels.size > 0 && before.beliefs.channels.has(channelBefore[channel]!);
+    if (other || endMoved !== 0 || believed) redrawn[channel] = 1;
+  }
+  return { worlds, carry: (masks) => carryMasks(before, worlds, masks, channelBefore, redrawn) };
+}
+
+/** By channel: its index before, or -1. */
+function matchChannels(before: ChannelGraph, graph: ChannelGraph): Int32Array {
+  const matches = new Int32Array(graph.channelCount).fill(-1);
+  const { channelIdHigh: highs, channelIdLow: lows, channelCount } = before;
+  let old = 0;
+  for (let channel = 0; channel < graph.channelCount; channel++) {
+    const [high, low] = [graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!];
+    while (old < channelCount && (highs[old]! < high || (highs[old]! === high && lows[old]! < low))) old++;
+    if (old < channelCount && highs[old]! === high && lows[old]! === low) matches[channel] = old++;
+  }
+  return matches;
+}
+
+/** By node: its index before, or -1. */
+function matchNodes(before: ChannelGraph, graph: ChannelGraph): Int32Array {
+  const matches = new Int32Array(graph.nodeCount).fill(-1);
+  let old = 0;
+  for (let node = 0; node < graph.nodeCount; node++) {
+    for (let order = -1; old < before.nodeCount; old++) {
+      order = compareKeys(before.nodeKeys, old * KEY_BYTES, graph.nodeKeys, node * KEY_BYTES);
+      if (order === 0) matches[node] = old;
+      if (order >= 0) break;
+    }
+  }
+  return matches;
+}
+
+/** Rows stay where they are and new ones are added behind them: older worlds may share the planes, and do not see those. */
+function carryBalances(
+  before: Worlds,
+  graph: ChannelGraph,
+  channelBefore: Int32Array,
+): Pick<Worlds, "rowOfChannel" | "planes"> {
+  const rowOfChannel = new Int32Array(graph.channelCount).fill(-1);
+  const fresh: number[] = [];
+  let live = 0;
+  let used = 0;
+  const rowsBefore = before.rowOfChannel;
+  for (let channel = 0; channel < rowsBefore.length; channel++)
+    if (rowsBefore[channel]! >= used) used = rowsBefore[channel]! + 1;
+  for (let channel = 0; channel < graph.channelCount; channel++) {
+    if (!isLive(graph, channel)) continue;
+    live++;
+    const old = channelBefore[channel]!;
+    const row = old < 0 ? -1 : before.rowOfChannel[old]!;
+    if (row < 0) fresh.push(channel);
+    else rowOfChannel[channel] = row;
+  }
+  const wasted = used + fresh.length - live > WASTE * live + 64;
+  if (wasted) used = packRows(rowOfChannel);
+  const planes = makeRoom(before, used + fresh.length, wasted ? rowOfChannel : undefined, channelBefore);
+  for (const channel of fresh) {
+    rowOfChannel[channel] = used;
+    drawBalance(planes, used++, graph, channel, before.seed);
+  }
+  return { rowOfChannel, planes };
+}
+
+/** Numbers the rows that are used without gaps. @returns how many there are */
+function packRows(rowOfChannel: Int32Array): number {
+  let next = 0;
+  for (let channel = 0; channel < rowOfChannel.length; channel++)
+    if (rowOfChannel[channel]! >= 0) rowOfChannel[channel] = next++;
+  return next;
+}
+
+function makeRoom(before: Worlds, rows: number, packed: Int32Array | undefined, channelBefore: Int32Array): Int32Array {
+  const words = rows * DRAW_WORDS;
+  if (!packed && words <= before.planes.length) return before.planes;
+  const planes = new Int32Array(words + (words >>> 5) + 64 * DRAW_WORDS);
+  if (!packed) planes.set(before.planes);
+  packed?.forEach((row, channel) => {
+    if (row < 0) return;
+    const from = before.rowOfChannel[channelBefore[channel]!]! * DRAW_WORDS;
+    planes.set(before.planes.subarray(from, from + DRAW_WORDS), row * DRAW_WORDS);
+  });
+  return planes;
+}
+
+/** Fills `worlds.online`. @returns by node: 1 where it is not what it was */
+function carryOnline(before: Worlds, worlds: Worlds, nodeBefore: Int32Array): Uint8Array {
+  const moved = new Uint8Array(worlds.graph.nodeCount);
+  const draws = new Int32Array(DRAW_WORDS);
+  const isKnown = (beliefs: Beliefs, node: number) => beliefs.offline.size > 0 && beliefs.offline.has(node);
+  for (let node = 0; node < moved.length; node++) {
+    const old = nodeBefore[node]!;
+    const same = old >= 0 && worlds.offline[node] === before.offline[old]!;
+    if (same && isKnown(before.beliefs, old) === isKnown(worlds.beliefs, node)) {
+      for (let g = 0; g < WORDS; g++) worlds.online[node * WORDS + g] = before.online[old * WORDS + g]!;
+      continue;
+    }
+    drawOnline(worlds, node, draws);
+    moved[node] = 1;
+  }
+  return moved;
+}
+
+function carryMasks(
+  before: Worlds,
+  worlds: Worlds,
+  masks: Masks,
+  channelBefore: Int32Array,
+  redrawn: Uint8Array,
+): Masks {
+  const { graph, rowOfChannel } = worlds;
+  const { slotOfArc } = graph.rows;
+  const slotBefore = before.graph.rows.slotOfArc;
+  const words = new Int32Array(graph.rows.inArc.length * WORDS);
+  for (let channel = 0; channel < graph.channelCount; channel++) {
+    if (rowOfChannel[channel]! < 0) continue;
+    if (redrawn[channel] !== 0) {
+      maskChannel(worlds, channel, masks.amountMsat, words);
+      continue;
+    }
+    for (let side = 0; side < 2; side++) {
+      const slot = slotOfArc[2 * channel + side]!;
+      if (slot < 0) continue;
+      const from = slotBefore[2 * channelBefore[channel]! + side]! * WORDS;
+      const to = slot * WORDS;
+      for (let g = 0; g < WORDS; g++) words[to + g] = masks.words[from + g]!;
+    }
+  }
+  return { amountMsat: masks.amountMsat, words, online: worlds.online };
+}
