@@ -63,6 +63,10 @@ attack: install ## paid traffic on two apis that are killed all the time, and th
 conformance: install ## hold real LND nodes to the suite the simulated ones pass; CONFORMANCE_NODES=<file> (docs/lnd.md)
 	@npx --no-install vitest run src/testing/conformance --no-file-parallelism $(if $(CONFORMANCE_NODES),--testTimeout=300000 --hookTimeout=300000)
 
+.PHONY: attack-spend
+attack-spend: install ## payers that are killed all the time, on one budget; ATTACK_SPEND="<payments> [seed]"
+	@npx --no-install tsx src/testing/attack/spend-main.ts $(or $(ATTACK_SPEND),300)
+
 .PHONY: coverage
 coverage: install ## run every test and show what they reach
 	@npx --no-install vitest run --coverage

@@ -1,6 +1,7 @@
 /** One function per business event: its log line and its counter are defined together, and nowhere else. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { OracleError } from "../core/errors.ts";
+import type { PaymentState } from "../core/spend/payment.ts";
 import type { Operator, OperatorRefused } from "../oracle/access/admit-operator.ts";
 import { lndEvents } from "./lnd-events.ts";
 import type { Logger } from "./log.ts";
@@ -22,6 +23,13 @@ type Counted = Readonly<Record<string, number>>;
 type GraphCounts = { nodes: number; channels: number };
 /** What a reading of the whole graph showed; `first` when there was nothing to compare it with. */
 type GraphFound = { missed: Counted; garbage: Counted; first: boolean; counts: GraphCounts };
+/** How spending stands, as far as it is told to operators. */
+type SpendingFound = {
+  spent: bigint;
+  held: bigint;
+  counts: Readonly<Record<PaymentState, number>>;
+  oldestUnknownSec?: number;
+};
 
 export function createEvents(log: Logger) {
   const registry = new Registry();
@@ -65,6 +73,15 @@ export function createEvents(log: Logger) {
   const unclaimed = gauge("ledger_unclaimed_msat", "Received, not yet claimed by an account");
   const revenue = gauge("ledger_revenue_msat", "Earned, running calls included");
   const tokens = gauge("ledger_tokens_msat", "What customers may still spend");
+  const spent = gauge("spent_24h_msat", "Payments that settled in the last 24 hours, routing included");
+  const held = gauge("payments_held_msat", "The most that payments under way may cost");
+  const budgetLeft = gauge("spend_budget_left_msat", "What may still be spent before 24 hours are over");
+  const payments = gauge("payments", "Payments by state", ["state"]);
+  const oldestUnknown = gauge(
+    "oldest_unknown_payment_seconds",
+    "Since the oldest payment was sent whose end nobody knows; 0: none",
+  );
+  const missing = gauge("payments_missing", "Payments the node had begun and does not know any more");
   const reconciledAt = gauge("reconciled_at_seconds", "Unix time of the last reconciliation");
   const scoredAt = gauge("scored_at_seconds", "Unix time of the newest scores");
 
@@ -185,6 +202,19 @@ export function createEvents(log: Logger) {
       revenue.set(Number(books.revenueMsat));
       if (books.at !== undefined) reconciledAt.set(books.at);
       if (books.findings.length > 0) log.error({ findings: books.findings }, "the books do not hold");
+    },
+    spending(found: SpendingFound, limit: bigint): void {
+      spent.set(Number(found.spent));
+      held.set(Number(found.held));
+      const left = limit - found.spent - found.held;
+      budgetLeft.set(left > 0n ? Number(left) : 0);
+      for (const [state, count] of Object.entries(found.counts)) payments.set({ state }, count);
+      oldestUnknown.set(found.oldestUnknownSec ?? 0);
+    },
+    paymentsResolved(found: { missing: readonly string[] }): void {
+      missing.set(found.missing.length);
+      if (found.missing.length > 0)
+        log.error({ hashes: found.missing }, "LND does not know payments any more that it had begun");
     },
     scored(at: number): void {
       scoredAt.set(at);

@@ -117,5 +117,5 @@ test("what is paid to either node is booked once, whichever was away when", asyn
 
 function reconcile() {
   const readers = nodes.each().flatMap(({ connections }) => connections.get("readonly") ?? []);
-  return reconcileNow({ database: database.pool, nodes: readers, signal: new AbortController().signal });
+  return reconcileNow({ database: database.pool, nodes: readers, payers: [], signal: new AbortController().signal });
 }

@@ -89,6 +89,7 @@ const health = () =>
       lnd: nodes,
       schemaVersion: async () => 1,
       scoredAt: async () => unixSeconds(1),
+      unknownPayments: async () => ({ count: 0, oldestSec: undefined }),
       now: () => unixSeconds(2),
       events,
     },

@@ -80,6 +80,7 @@ test("payments are booked as they come, and reconciled when nobody listened", as
   const found = await reconcileNow({
     database: database.pool,
     nodes: [lnd.readonly],
+    payers: [],
     signal: new AbortController().signal,
     onStage: (stage) => stages.push(stage),
   });
@@ -93,6 +94,7 @@ test("payments are booked as they come, and reconciled when nobody listened", as
   const job = reconcileJob({
     database: database.pool,
     nodes: () => [lnd.readonly],
+    payers: () => [],
     everySec: 600,
     events: { reconciled: (facts) => void reported.push(facts) },
     signal: new AbortController().signal,

@@ -1,5 +1,6 @@
 /** The outside of a process: the systems it talks to, real or embedded. */
 import type { Router } from "express";
+import type { SpendPolicy } from "../core/spend/policy.ts";
 import type { Config } from "./config.ts";
 import type { Events } from "./events.ts";
 import type { LndEndpoint } from "./lnd-endpoint.ts";
@@ -9,6 +10,7 @@ export type World = {
   lnd: LndEndpoint;
   /** A second node, asked while the first one is away. */
   lndFallback?: LndEndpoint | undefined;
+  spendPolicy: SpendPolicy;
   /** 64 hex digits: the key from which every token's root key is derived. The api alone needs it. */
   l402MacaroonSecret: string | undefined;
   /** Signs assertions; without it nothing is published. */

@@ -19,6 +19,7 @@ const DOORS = new Set([
   "core/intent -> core/score",
   "core/intent -> core/graph",
   "core/nip85 -> core/score",
+  "core/spend -> core/bolt11",
   "oracle/account -> oracle/access",
   "apps/main.ts -> apps/api",
   "apps/main.ts -> apps/crawler",

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { equalBytes, fromHex } from "../../core/bytes.ts";
 import type { Msat } from "../../core/units.ts";
-import { type Answer, hexField, msatField, wordField, wrong } from "./fields.ts";
+import { type Answer, countField, hexField, msatField, wordField, wrong } from "./fields.ts";
 
 /** Why LND gave up. After each of them no money has left and none will. */
 const FAILURE_REASONS = {
@@ -17,11 +17,20 @@ const FAILURE_REASONS = {
 
 export type PaymentFailure = (typeof FAILURE_REASONS)[keyof typeof FAILURE_REASONS];
 
-export type PaymentOutcome =
+/**
+ * `index` is the node's number for the payment: one that failed and is tried again gets a new one. `amount` is what the payee was to
+ * get, `fee` what was paid besides.
+ */
+export type PaymentOutcome = { index: bigint; amount: Msat } & (
   | { status: "succeeded"; preimage: Uint8Array; fee: Msat }
-  | { status: "failed"; reason: PaymentFailure };
+  | { status: "failed"; reason: PaymentFailure }
+);
 
-const STATUSES = {
+/** A payment that goes on. */
+export type PaymentInFlight = { index: bigint; amount: Msat; status: "in-flight" };
+
+/** LND's names for how far a payment is, in our words. */
+export const PAYMENT_STATUSES = {
   UNKNOWN: "in-flight",
   INITIATED: "in-flight",
   IN_FLIGHT: "in-flight",
@@ -34,17 +43,23 @@ const STATUSES = {
  *
  * @throws LND_REFUSED
  */
-export function readPayment(payment: Answer, paymentHash: Uint8Array): PaymentOutcome | { status: "in-flight" } {
+export function readPayment(payment: Answer, paymentHash: Uint8Array): PaymentOutcome | PaymentInFlight {
   if (!equalBytes(fromHex(hexField(payment, "payment_hash", 32)) ?? new Uint8Array(), paymentHash)) {
     throw wrong(payment, "payment_hash", "the payment asked for");
   }
-  const status = wordField(payment, "status", STATUSES);
-  if (status === "in-flight") return { status };
-  if (status === "failed") return { status, reason: wordField(payment, "failure_reason", FAILURE_REASONS) };
+  const status = wordField(payment, "status", PAYMENT_STATUSES);
+  const which = { index: indexField(payment), amount: msatField(payment, "value_msat") };
+  if (status === "in-flight") return { ...which, status };
+  if (status === "failed") return { ...which, status, reason: wordField(payment, "failure_reason", FAILURE_REASONS) };
 
   const preimage = fromHex(hexField(payment, "payment_preimage", 32)) ?? new Uint8Array();
   if (!opens(preimage, paymentHash)) throw wrong(payment, "payment_preimage", "the preimage of the payment hash");
-  return { status, preimage, fee: msatField(payment, "fee_msat") };
+  return { ...which, status, preimage, fee: msatField(payment, "fee_msat") };
+}
+
+/** LND's number for a payment, from 1 on. @throws LND_REFUSED */
+export function indexField(payment: Answer): bigint {
+  return BigInt(countField(payment, "payment_index"));
 }
 
 /** Whether this preimage proves the payment of this hash. */

@@ -15,10 +15,11 @@ const paymentHash = createHash("sha256").update(preimage).digest();
 const payment_hash = paymentHash.toString("hex");
 const destination = `02${"ab".repeat(32)}`;
 
-const IN_FLIGHT = { payment_hash, status: "IN_FLIGHT" };
-const SUCCEEDED = { payment_hash, status: "SUCCEEDED", payment_preimage: preimage.toString("hex"), fee_msat: "1001" };
-const FAILED = { payment_hash, status: "FAILED", failure_reason: "FAILURE_REASON_NO_ROUTE" };
-const paid = { status: "succeeded", preimage: new Uint8Array(preimage), fee: 1001n };
+const which = { payment_hash, payment_index: "9", value_msat: "1000" };
+const IN_FLIGHT = { ...which, status: "IN_FLIGHT" };
+const SUCCEEDED = { ...which, status: "SUCCEEDED", payment_preimage: preimage.toString("hex"), fee_msat: "1001" };
+const FAILED = { ...which, status: "FAILED", failure_reason: "FAILURE_REASON_NO_ROUTE" };
+const paid = { status: "succeeded", index: 9n, amount: 1000n, preimage: new Uint8Array(preimage), fee: 1001n };
 
 let node: TestNode;
 let client: LndClient;
@@ -64,7 +65,7 @@ describe("sendPayment", () => {
     ["FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "incorrect-payment-details"],
   ])("%s is the failure %s", async (failure_reason, reason) => {
     node.stream.SendPaymentV2 = saying({ ...FAILED, failure_reason });
-    expect(await pay()).toEqual({ status: "failed", reason });
+    expect(await pay()).toEqual({ status: "failed", index: 9n, amount: 1000n, reason });
   });
 
   test.each([
@@ -77,10 +78,44 @@ describe("sendPayment", () => {
     { name: "the fee is negative", behave: saying({ ...SUCCEEDED, fee_msat: "-1" }) },
     { name: "the payment is another", behave: saying({ ...FAILED, payment_hash: "00".repeat(32) }) },
     { name: "the status is new to us", behave: saying({ ...FAILED, status: 9 }) },
-  ])("unknown when $name", async ({ behave }) => {
+    { name: "the amount is negative", behave: saying({ ...FAILED, value_msat: "-1" }) },
+  ])("unknown, and perhaps on its way, when $name", async ({ behave }) => {
     node.stream.SendPaymentV2 = behave;
     node.stream.TrackPaymentV2 = refusing(status.NOT_FOUND);
-    expect(await pay()).toMatchObject({ status: "unknown", cause: { code: expect.stringMatching(/^LND_/) } });
+    const cause = { code: expect.stringMatching(/^LND_/) };
+    expect(await pay()).toMatchObject({ status: "unknown", answered: false, cause });
+  });
+
+  test("the amount of an open invoice is said in msat, and none of another", async () => {
+    const asked: unknown[] = [];
+    node.stream.SendPaymentV2 = (stream) => {
+      asked.push(stream.request["amt_msat"]);
+      saying(SUCCEEDED)(stream);
+    };
+    await pay();
+    await sendPayment(client, { invoice: "lnbcrt1", amount: msat(7n), feeLimit: msat(0n), timeoutSec: 5 });
+    expect(asked).toEqual(["0", "7"]);
+  });
+
+  test("the node's number is told once, and before the outcome", async () => {
+    const heard: unknown[] = [];
+    node.stream.SendPaymentV2 = saying(IN_FLIGHT, IN_FLIGHT, SUCCEEDED);
+    const onBegun = async (index: bigint) => void heard.push(index);
+    const result = await sendPayment(client, { invoice: "lnbcrt1", feeLimit: msat(0n), timeoutSec: 5 }, { onBegun });
+    expect([...heard, result.status]).toEqual([9n, "succeeded"]);
+  });
+
+  test("unknown when what LND says cannot be kept", async () => {
+    node.stream.SendPaymentV2 = saying(IN_FLIGHT, SUCCEEDED);
+    const onBegun = () => Promise.reject(new Error("no database"));
+    const sending = sendPayment(client, { invoice: "lnbcrt1", feeLimit: msat(0n), timeoutSec: 5 }, { onBegun });
+    expect(await sending).toMatchObject({ status: "unknown", answered: false });
+  });
+
+  test("an answer that says nothing of the payment is an answer", async () => {
+    node.stream.SendPaymentV2 = refusing(status.UNKNOWN, "routerrpc server shutting down");
+    node.stream.TrackPaymentV2 = refusing(status.UNAVAILABLE);
+    expect(await pay()).toMatchObject({ status: "unknown", answered: true });
   });
 
   test("unknown when the node dies in the middle", async () => {
@@ -134,7 +169,7 @@ test("trackPayment reads the present state and leaves the stream", async () => {
       stream.write(IN_FLIGHT);
     };
   });
-  expect(await trackPayment(client, paymentHash)).toEqual({ status: "in-flight" });
+  expect(await trackPayment(client, paymentHash)).toEqual({ status: "in-flight", index: 9n, amount: 1000n });
   await left;
   node.stream.TrackPaymentV2 = refusing(status.NOT_FOUND);
   expect(await trackPayment(client, paymentHash)).toBeUndefined();

@@ -13,7 +13,7 @@ import { trackPayment } from "./track-payment.ts";
 import { translateFailure } from "./translate-failure.ts";
 
 /** LND's handler has ended with these, so its book will not change because of this call. */
-const ANSWERED = new Set([
+export const ANSWERED: ReadonlySet<status> = new Set([
   status.UNKNOWN,
   status.ALREADY_EXISTS,
   status.INVALID_ARGUMENT,

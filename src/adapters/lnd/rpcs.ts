@@ -21,6 +21,7 @@ export const RPCS = {
   CancelInvoice: { service: "invoicesrpc.Invoices", permission: "invoices:write" },
   LookupInvoiceV2: { service: "invoicesrpc.Invoices", permission: "invoices:write" },
   DecodePayReq: { service: "lnrpc.Lightning", permission: "offchain:read" },
+  ListPayments: { service: "lnrpc.Lightning", permission: "offchain:read" },
   TrackPaymentV2: { service: "routerrpc.Router", permission: "offchain:read" },
   SendPaymentV2: { service: "routerrpc.Router", permission: "offchain:write" },
   SendToRouteV2: { service: "routerrpc.Router", permission: "offchain:write" },

@@ -5,7 +5,7 @@ import type { CallOptions } from "./attempt-call.ts";
 import { attemptStream } from "./attempt-stream.ts";
 import type { LndClient } from "./connect.ts";
 import { decodeAnswer } from "./fields.ts";
-import { type PaymentOutcome, readPayment } from "./payment.ts";
+import { type PaymentInFlight, type PaymentOutcome, readPayment } from "./payment.ts";
 import { translateFailure } from "./translate-failure.ts";
 
 /**
@@ -18,7 +18,7 @@ export async function trackPayment(
   client: LndClient,
   paymentHash: Uint8Array,
   options: CallOptions = {},
-): Promise<PaymentOutcome | { status: "in-flight" } | undefined> {
+): Promise<PaymentOutcome | PaymentInFlight | undefined> {
   if (paymentHash.length !== 32) throw new OracleError("VALIDATION_FAILED", "a payment hash has 32 bytes");
   const { deadlineMs = client.deadlineMs, signal } = options;
   const request = { payment_hash: paymentHash, no_inflight_updates: false };

@@ -72,7 +72,7 @@ test("books that hold say where the money is", async () => {
     accounts: 1n,
     accountDifferences: [],
   });
-  expect(stages).toEqual(["receipts and deposits", "charges and balances", "budgets", "journal"]);
+  expect(stages).toEqual(["receipts and deposits", "charges and balances", "budgets", "payments", "journal"]);
 });
 
 test("what each node was paid is told, and it makes no difference to the books", async () => {

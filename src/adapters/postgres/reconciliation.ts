@@ -6,9 +6,10 @@
  */
 import type { UnixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
+import { PAYMENT_KINDS, PAYMENT_TOTALS, type PaymentKind } from "./payment-totals.ts";
 
 /** What happened to money, as the journal calls it. */
-export type Kind = "receipt" | "deposit" | "charge" | "refund";
+export type Kind = "receipt" | "deposit" | "charge" | "refund" | PaymentKind;
 
 /** One kind of posting: what the journal says of it, and what its own table does. */
 export type KindTotal = { kind: Kind; journalMsat: bigint; journalItems: bigint; rowsMsat: bigint; rows: bigint };
@@ -19,9 +20,15 @@ export type NodeTotal = { nodePubkey: string | undefined; receivedMsat: bigint; 
 /** An account whose balance is not what was paid or moved in, less what was taken or moved away. */
 export type AccountDifference = { accountId: bigint; balanceMsat: bigint; expectedMsat: bigint };
 
-/** The books at one instant. Amounts may be negative where the books are wrong. */
+/**
+ * The books at one instant. Amounts may be negative where the books are wrong; `lightningMsat`, what was received less what is in flight,
+ * spent and kept for routing, is also where the operator's own funds were spent.
+ */
 export type Books = {
   lightningMsat: bigint;
+  inFlightMsat: bigint;
+  spentMsat: bigint;
+  routingFeeMsat: bigint;
   unclaimedMsat: bigint;
   tokensMsat: bigint;
   revenueMsat: bigint;
@@ -111,9 +118,11 @@ export function checkBooks(database: Database, onStage: (stage: string) => void 
     const accounts = await readRow(client, ACCOUNTS);
     onStage("budgets");
     const budgets = await readRow(client, BUDGETS);
+    onStage("payments");
+    const payments = await readRow(client, PAYMENT_TOTALS);
     onStage("journal");
     const { rows: journal } = await client.query(slow(JOURNAL));
-    return judge({ received, claimed, accounts, budgets, journal });
+    return judge({ received, claimed, accounts, budgets, payments, journal });
   });
 }
 
@@ -148,8 +157,15 @@ async function readRow(client: Queryable, text: string): Promise<Row> {
   return rows[0];
 }
 
-function judge(read: { received: Row[]; claimed: Row; accounts: Row; budgets: Row; journal: Row[] }): Books {
-  const { received, claimed, accounts, budgets, journal } = read;
+function judge(read: {
+  received: Row[];
+  claimed: Row;
+  accounts: Row;
+  budgets: Row;
+  payments: Row;
+  journal: Row[];
+}): Books {
+  const { received, claimed, accounts, budgets, payments, journal } = read;
   const nodes = received.map((row): NodeTotal => {
     const nodePubkey = (row["node_pubkey"] ?? undefined) as string | undefined;
     return { nodePubkey, receivedMsat: whole(row["msat"]), receipts: whole(row["receipts"]) };
@@ -169,17 +185,24 @@ function judge(read: { received: Row[]; claimed: Row; accounts: Row; budgets: Ro
   const deposit = total("deposit", claimed["msat"], claimed["deposits"]);
   const charge = total("charge", accounts["charge_msat"], accounts["charges"]);
   const refund = total("refund", accounts["refund_msat"], accounts["refunds"]);
-  const kinds = [receipt, deposit, charge, refund];
-  const lightningMsat = receipt.journalMsat;
+  const [hold, release, payment, routingFee] = PAYMENT_KINDS.map((kind) => {
+    const column = kind.replace("-", "_");
+    return total(kind, payments[`${column}_msat`], payments[`${column}_rows`]);
+  }) as [KindTotal, KindTotal, KindTotal, KindTotal];
+  const kinds = [receipt, deposit, charge, refund, hold, release, payment, routingFee];
+  const [spentMsat, routingFeeMsat] = [payment.journalMsat, routingFee.journalMsat];
+  const inFlightMsat = hold.journalMsat - release.journalMsat - spentMsat - routingFeeMsat;
+  const lightningMsat = receipt.journalMsat - inFlightMsat - spentMsat - routingFeeMsat;
   const unclaimedMsat = receipt.journalMsat - deposit.journalMsat;
   const revenueMsat = charge.journalMsat - refund.journalMsat;
   const tokensMsat = whole(accounts["tokens_msat"]);
-  const adrift = lightningMsat - (unclaimedMsat + tokensMsat + revenueMsat);
+  const adrift = receipt.journalMsat - (unclaimedMsat + tokensMsat + revenueMsat);
   const listed = (value: unknown) => (value ?? []) as string[][];
 
   const findings = [
     ...kinds.flatMap((each) => sayKind(each)),
     ...(adrift === 0n ? [] : [`${adrift} msat were received that are neither unclaimed, nor balances, nor revenue`]),
+    ...(inFlightMsat < 0n ? [`${-inFlightMsat} msat were paid that were never held`] : []),
     ...(unclaimedMsat < 0n ? [`${-unclaimedMsat} msat were claimed that were never received`] : []),
     ...sayCount(accounts["wrong_count"], "accounts hold another amount than came in less what was taken"),
     ...sayCount(accounts["orphan_count"], "accounts were charged that do not exist"),
@@ -193,6 +216,9 @@ function judge(read: { received: Row[]; claimed: Row; accounts: Row; budgets: Ro
     whole(budgets["wrong_msat"]);
   return {
     lightningMsat,
+    inFlightMsat,
+    spentMsat,
+    routingFeeMsat,
     unclaimedMsat,
     tokensMsat,
     revenueMsat,

@@ -14,6 +14,8 @@ export type HealthPorts = {
   lnd: { states(): readonly ConnectionState[]; info(): LndInfo | undefined };
   schemaVersion(): Promise<number>;
   scoredAt(): Promise<UnixSeconds | undefined>;
+  /** Payments of ours whose end nobody knows, and since when the oldest was sent. */
+  unknownPayments(): Promise<{ count: number; oldestSec: number | undefined }>;
   now(): UnixSeconds;
   events: Events;
 };
@@ -36,6 +38,8 @@ export type Health = {
   blockHeight: number | null;
   channelCount: number | null;
   lnd: LndHealth[];
+  unknownPayments: number | null;
+  oldestUnknownPaymentSec: number | null;
   version: string;
   uptimeSec: number;
 };
@@ -72,6 +76,8 @@ export function createHealth(ports: HealthPorts, facts: { expectedSchemaVersion:
           status: standing,
           reasons: [...new Set(troubles.map(({ trouble }) => trouble))],
         })),
+        unknownPayments: database?.unknown.count ?? null,
+        oldestUnknownPaymentSec: database?.unknown.oldestSec ?? null,
         version: facts.version,
         uptimeSec: ports.now() - startedAt,
       };
@@ -102,12 +108,14 @@ function overall(health: Omit<Health, "status">): Health["status"] {
   return health.lndStatus === "ok" && allNodesWell && !health.scoringStale ? "ok" : "degraded";
 }
 
-async function readDatabase(
-  ports: HealthPorts,
-): Promise<{ schemaVersion: number; scoredAt: UnixSeconds | undefined } | undefined> {
+async function readDatabase(ports: HealthPorts) {
   try {
-    const [schemaVersion, scoredAt] = await Promise.all([ports.schemaVersion(), ports.scoredAt()]);
-    return { schemaVersion, scoredAt };
+    const [schemaVersion, scoredAt, unknown] = await Promise.all([
+      ports.schemaVersion(),
+      ports.scoredAt(),
+      ports.unknownPayments(),
+    ]);
+    return { schemaVersion, scoredAt, unknown };
   } catch (error) {
     ports.events.failed("health database", error);
     return undefined;

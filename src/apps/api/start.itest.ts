@@ -7,6 +7,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { NOTHING_ALLOWED } from "../../core/spend/policy.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { makeCertificate } from "../../testing/self-signed-certificate.ts";
 import { readConfig } from "../config.ts";
@@ -28,7 +29,14 @@ beforeAll(async () => {
     config: readConfig("tool", { PORT: "0" }),
     world: {
       databaseUrl: database.url,
-      lnd: { host: "127.0.0.1:1", tlsCertPath, invoiceMacaroonPath: macaroonPath, readonlyMacaroonPath: macaroonPath },
+      spendPolicy: NOTHING_ALLOWED,
+      lnd: {
+        host: "127.0.0.1:1",
+        tlsCertPath,
+        invoiceMacaroonPath: macaroonPath,
+        readonlyMacaroonPath: macaroonPath,
+        payMacaroonPath: undefined,
+      },
       l402MacaroonSecret: randomBytes(32).toString("hex"),
       nostrPrivateKey: undefined,
       nostrRelays: [],

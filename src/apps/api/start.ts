@@ -18,6 +18,7 @@ import { openInvoiceTable } from "../../adapters/postgres/open-invoice.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { challengeLimit, prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { receiptTable } from "../../adapters/postgres/receipt.ts";
+import { readUnknownPayments } from "../../adapters/postgres/spend-budget.ts";
 import { tokenTable } from "../../adapters/postgres/token.ts";
 import { fromHex, utf8 } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
@@ -81,7 +82,14 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const graph = graphTables(database);
   const verdicts = watchVerdicts({ ...graphVersions(database), events }, signal);
   const health = createHealth(
-    { lnd, schemaVersion: () => schemaVersion(database), scoredAt: graph.scoredAt, now, events },
+    {
+      lnd,
+      schemaVersion: () => schemaVersion(database),
+      scoredAt: graph.scoredAt,
+      unknownPayments: () => readUnknownPayments(database),
+      now,
+      events,
+    },
     { expectedSchemaVersion: readMigrations().length, version: VERSION },
   );
 

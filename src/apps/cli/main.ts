@@ -8,6 +8,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { intentCommand } from "./commands/intent.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { operatorTokenCommand } from "./commands/operator-token.ts";
+import { paymentCommand } from "./commands/payment.ts";
 import { reconcileCommand } from "./commands/reconcile.ts";
 import { startCommands } from "./commands/start.ts";
 import { tokenCommand } from "./commands/token.ts";
@@ -36,6 +37,7 @@ for (const command of [
   operatorTokenCommand(output),
   tokenCommand(output),
   reconcileCommand(output),
+  paymentCommand(output),
   intentCommand(output),
   verifyCommand(output),
   doctorCommand(output),

@@ -3,11 +3,13 @@ import { openDatabase } from "../../adapters/postgres/connect.ts";
 import { type Job, startJobs } from "../../adapters/postgres/jobs.ts";
 import type { Running } from "../lifecycle.ts";
 import { openLndNodes } from "../lnd-nodes.ts";
+import { payingNodes } from "../payments.ts";
 import type { Start } from "../world.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
+import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { createPublisher } from "./publisher.ts";
 
@@ -32,9 +34,11 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
 
   const readers = () => lnd.each().flatMap(({ connections }) => connections.get("readonly") ?? []);
   const checkedSec = config.RECONCILE_INTERVAL_SEC;
-  const reconcile = reconcileJob({ database, nodes: readers, everySec: checkedSec, events, signal });
+  const payers = () => payingNodes(lnd);
+  const reconcile = reconcileJob({ database, nodes: readers, payers, everySec: checkedSec, events, signal });
+  const resolve = resolvePaymentsJob({ database, payers, limits: world.spendPolicy.payments, events, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
-  const jobs = await startJobs(world.databaseUrl, [reconcile, ...publishing], {
+  const jobs = await startJobs(world.databaseUrl, [reconcile, resolve, ...publishing], {
     onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
     onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
   });

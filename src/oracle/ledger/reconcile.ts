@@ -1,7 +1,8 @@
-/** Reconciliation: LND's invoices against our receipts, and the books against themselves. */
+/** Reconciliation: LND's invoices against our receipts, its payments against ours, and the books against themselves. */
 import { toHex } from "../../core/bytes.ts";
 import { errorCode } from "../../core/errors.ts";
 import { type Msat, type UnixSeconds, unixSeconds } from "../../core/units.ts";
+import { type ComparePorts, comparePayments, type PaymentComparison } from "./compare-payments.ts";
 import { type FollowPorts, reasonToStartOver, type StartOver, startOver } from "./follow-node.ts";
 import { type Inventory, takeInventory } from "./take-inventory.ts";
 
@@ -18,6 +19,8 @@ export type Books = {
 export type ReconcilePorts<Checked extends Books> = {
   /** Every node that makes invoices for us; none when only the books are to be checked. */
   nodes: readonly (FollowPorts & NodePorts)[];
+  /** Every node that pays for us, and whose payments may be read. */
+  payers: readonly ComparePorts[];
   /** In one snapshot. */
   checkBooks(): Promise<Checked>;
   /** When the books were last reconciled; undefined before the first time. */
@@ -48,6 +51,7 @@ type Comparison = {
 
 /** `ok` when the books hold and every node was asked. */
 export type Reconciliation<Checked extends Books> = Comparison & {
+  payments: PaymentComparison[];
   ok: boolean;
   at: UnixSeconds;
   differenceMsat: bigint;
@@ -74,17 +78,24 @@ export async function reconcile<Checked extends Books>(
   const { now, signal } = request;
   const since = (await ports.latest())?.at;
   const { nodes, unknown, unasked } = await compareWithNodes(ports.nodes, { now, signal, since });
+  const payments = await compareWithPayers(ports.payers, { signal, since, unasked });
   const books = await ports.checkBooks();
 
-  const findings = [...books.findings, ...nodes.flatMap(sayNode), ...sayUnknown(unknown)];
+  const findings = [
+    ...books.findings,
+    ...nodes.flatMap(sayNode),
+    ...sayUnknown(unknown),
+    ...payments.flatMap(sayPayments),
+  ];
   const unknownMsat = unknown.reduce((sum, { amountMsat }) => sum + amountMsat, 0n);
   const atNodesMsat = nodes.reduce((sum, node) => sum + node.differenceMsat, 0n);
-  const differenceMsat = books.differenceMsat + atNodesMsat + unknownMsat;
+  const paidMsat = payments.reduce((sum, each) => sum + each.differenceMsat, 0n);
+  const differenceMsat = books.differenceMsat + atNodesMsat + unknownMsat + paidMsat;
   const ok = findings.length === 0 && unasked.length === 0;
   if (unasked.length === 0) {
-    await ports.append({ at: now, ok, facts: { ...books, differenceMsat, findings, nodes, unknown } });
+    await ports.append({ at: now, ok, facts: { ...books, differenceMsat, findings, nodes, unknown, payments } });
   }
-  return { ok, at: now, differenceMsat, findings, books, nodes, unknown, unasked };
+  return { ok, at: now, differenceMsat, findings, books, nodes, unknown, unasked, payments };
 }
 
 /** A receipt is some node's: it is unknown when no node that was followed at the time has it as paid. */
@@ -111,6 +122,26 @@ async function compareWithNodes(
   if (found.unasked.length > 0) return found;
   for (const [paymentHashHex, amountMsat] of unconfirmed) {
     if (!confirmed.has(paymentHashHex)) found.unknown.push({ paymentHashHex, amountMsat });
+  }
+  return found;
+}
+
+/** Nodes that are away are added to `unasked`. */
+async function compareWithPayers(
+  payers: readonly ComparePorts[],
+  request: { signal: AbortSignal; since: UnixSeconds | undefined; unasked: unknown[] },
+): Promise<PaymentComparison[]> {
+  const { signal, unasked } = request;
+  const since = unixSeconds(Math.max(0, (request.since ?? 0) - OVERLAP_SEC));
+  const found: PaymentComparison[] = [];
+  for (const ports of payers) {
+    try {
+      found.push(await comparePayments(ports, { since, signal }));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (errorCode(error) !== "LND_UNAVAILABLE" && errorCode(error) !== "LND_REFUSED") throw error;
+      unasked.push(error);
+    }
   }
   return found;
 }
@@ -177,4 +208,11 @@ function sayNode({ hasLostData, differences }: NodeComparison): string[] {
 
 function sayUnknown(unknown: Comparison["unknown"]): string[] {
   return unknown.length > 0 ? [`${unknown.length} receipts are not known to any node as paid`] : [];
+}
+
+function sayPayments({ nodePubkey, differences, unknown }: PaymentComparison): string[] {
+  return [
+    ...(differences.length > 0 ? [`payments are booked otherwise than the node ${nodePubkey} made them`] : []),
+    ...(unknown.length > 0 ? [`${unknown.length} payments are booked that ${nodePubkey} does not have as paid`] : []),
+  ];
 }

@@ -67,6 +67,7 @@ function reconcileNow(nodes: FakeInvoices[] = [lnd]) {
   const ports = {
     ...reconciliationTable(database.pool),
     nodes: nodes.map((node) => ({ ...node.ports, ...receiptTable(database.pool) })),
+    payers: [],
     checkBooks: () => checkBooks(database.pool),
   };
   return reconcile(ports, { now: unixSeconds(clock.now), signal: new AbortController().signal });

@@ -11,6 +11,8 @@ export type MortalPool = {
   pool: pg.Pool;
   /** From here on statements are counted. */
   arm(fault: Fault | undefined): void;
+  /** A call to somebody else, counted like a statement. */
+  call<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Resolves when the process is dead. */
   died: Promise<"died">;
   /** Whether it went wrong. */
@@ -87,6 +89,7 @@ export function openMortalPool(healthy: pg.Pool): MortalPool {
   return {
     pool,
     died,
+    call: <Result>(work: () => Promise<Result>) => mortal(work)() as Promise<Result>,
     struck: () => struck,
     arm(next) {
       fault = next;

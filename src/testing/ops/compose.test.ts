@@ -64,7 +64,7 @@ describe.runIf(hasCompose || required)(`docker-compose.yml${gap}`, () => {
   test("each process gets the credentials of its own job", () => {
     const shared = ["pgpass", "postgres_ca", "lnd_tls_cert", "lnd_readonly_macaroon"];
     shared.push("lnd_fallback_tls_cert", "lnd_fallback_readonly_macaroon");
-    const paying = ["lnd_pay_macaroon", "lnd_fallback_pay_macaroon"];
+    const paying = ["lnd_pay_macaroon", "lnd_fallback_pay_macaroon", "spend_policy"];
     const own = [
       "lnd_invoice_macaroon",
       "lnd_fallback_invoice_macaroon",

@@ -27,6 +27,8 @@ const health = z.object({
   blockHeight: z.int().nullable(),
   channelCount: z.int().nullable(),
   lnd: z.array(lndConnection),
+  unknownPayments: z.int().nullable(),
+  oldestUnknownPaymentSec: z.int().nullable(),
   version: z.string(),
   uptimeSec: z.int(),
 });

@@ -18,10 +18,10 @@ import {
   type OperatorToken,
   parseOperatorTokenId,
 } from "../../../core/operator-token.ts";
-import type { UnixSeconds } from "../../../core/units.ts";
 import { now } from "../../clock.ts";
 import { withDatabase } from "../database.ts";
 import type { Output } from "../terminal.ts";
+import { iso, table } from "../text.ts";
 
 const MAX_LISTED = 1_000;
 const DEFAULT_USES = 20;
@@ -126,22 +126,6 @@ function scope(token: OperatorToken): string {
 function found(tokenId: string, token: OperatorToken | undefined): OperatorToken {
   if (!token) throw new OracleError("OPERATOR_TOKEN_INVALID", `no operator token has the id ${tokenId}`);
   return token;
-}
-
-function iso(at: UnixSeconds): string {
-  return new Date(at * 1000).toISOString().replace(".000", "");
-}
-
-/** Columns as wide as their widest cell. */
-function table(head: string[], rows: string[][]): string[] {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
 }
 
 function labelOf(text: string): string {

@@ -8,6 +8,9 @@ import { describeReconciliation } from "./reconcile.ts";
 const [own, other] = [`02${"aa".repeat(32)}`, `03${"bb".repeat(32)}`];
 const books: Books = {
   lightningMsat: 6_000n,
+  inFlightMsat: 0n,
+  spentMsat: 0n,
+  routingFeeMsat: 0n,
   unclaimedMsat: 6_000n,
   tokensMsat: 0n,
   revenueMsat: 0n,
@@ -42,6 +45,7 @@ const found: Reconciliation<Books> = {
   findings: [],
   books,
   nodes: [node],
+  payments: [],
   unknown: [],
   unasked: [],
 };

@@ -4,9 +4,10 @@ import { closeLnd } from "../../../adapters/lnd/connect.ts";
 import { openDatabase } from "../../../adapters/postgres/connect.ts";
 import type { Books } from "../../../adapters/postgres/reconciliation.ts";
 import { OracleError } from "../../../core/errors.ts";
+import type { PaymentComparison, PaymentDifference } from "../../../oracle/ledger/compare-payments.ts";
 import type { NodeComparison, Reconciliation } from "../../../oracle/ledger/reconcile.ts";
 import { readConfig } from "../../config.ts";
-import { openLnd } from "../../lnd-endpoint.ts";
+import { hasMacaroon, openLnd } from "../../lnd-endpoint.ts";
 import { reconcileNow } from "../../reconciliation.ts";
 import { EXIT, Exit, type Output } from "../terminal.ts";
 
@@ -24,15 +25,19 @@ export function reconcileCommand(output: Output): Command {
           "DATABASE_URL is not set; the embedded world reconciles itself every few minutes",
         );
       const database = openDatabase({ url, maxConnections: 2, onError: () => undefined });
-      const nodes = [lnd, lndFallback].flatMap((endpoint) => (endpoint ? [openLnd(endpoint, "readonly")] : []));
+      const endpoints = [lnd, lndFallback].filter((endpoint) => endpoint !== undefined);
+      const nodes = endpoints.map((endpoint) => openLnd(endpoint, "readonly"));
+      const payers = endpoints.flatMap((endpoint, i) =>
+        hasMacaroon(endpoint, "pay") ? [{ readonly: nodes[i]!, pay: openLnd(endpoint, "pay") }] : [],
+      );
       try {
         const onStage = (stage: string) => output.progress(`reading ${stage} ...`);
-        const found = await reconcileNow({ database, nodes, signal: new AbortController().signal, onStage });
+        const found = await reconcileNow({ database, nodes, payers, signal: new AbortController().signal, onStage });
         output.progress("");
         output.result(found, describeReconciliation(found, output));
         if (!found.ok) throw new Exit(EXIT.failed);
       } finally {
-        nodes.forEach(closeLnd);
+        for (const client of [...nodes, ...payers.map(({ pay }) => pay)]) closeLnd(client);
         await database.end();
       }
     });
@@ -40,7 +45,7 @@ export function reconcileCommand(output: Output): Command {
 
 /** The report as lines. */
 export function describeReconciliation(
-  { ok, books, nodes, unknown, unasked, findings }: Reconciliation<Books>,
+  { ok, books, nodes, payments, unknown, unasked, findings }: Reconciliation<Books>,
   output: Pick<Output, "paint">,
 ): string[] {
   const amount = (name: string, msat: bigint) => `${name.padEnd(10)} ${String(msat).padStart(20)} msat`;
@@ -51,9 +56,13 @@ export function describeReconciliation(
   const isAlone = nodes.length + unasked.length === 0;
   return [
     ...(isAlone ? ["LND_* is not set: only the books were checked"] : compared),
+    ...payments.map(sayPayments),
     ...unasked.map((error) => output.paint("red", `not compared: ${error instanceof Error ? error.message : error}`)),
     amount("lightning", books.lightningMsat),
     ...sayOthers(books, nodes),
+    amount("in flight", books.inFlightMsat),
+    amount("spent", books.spentMsat),
+    amount("routing", books.routingFeeMsat),
     amount("unclaimed", books.unclaimedMsat),
     amount("tokens", books.tokensMsat),
     amount("revenue", books.revenueMsat),
@@ -63,6 +72,7 @@ export function describeReconciliation(
       ({ accountId, balanceMsat, expectedMsat }) =>
         `  account ${accountId} holds ${balanceMsat} msat, and should hold ${expectedMsat}`,
     ),
+    ...payments.flatMap(({ differences }) => differences.map(sayDifference)),
     findings.length > 0 ? output.paint("red", "the books do not hold") : output.paint("green", sayHold(ok)),
   ];
 }
@@ -95,4 +105,14 @@ function sayReceipts(unknown: Reconciliation<Books>["unknown"], compared: readon
           `  ${paymentHashHex}: booked ${bookedMsat} msat, paid ${paidMsat} msat`,
       ),
   ];
+}
+
+function sayPayments({ nodePubkey, listed, ours, behind, others, othersMsat }: PaymentComparison): string {
+  const open = behind === 0 ? "" : `, ${behind} of them still to be resolved here`;
+  const foreign = others === 0 ? "" : `; others had it pay ${others} more, ${othersMsat} msat`;
+  return `LND ${nodePubkey}: ${listed} payments and probes read, ${ours} of ours${open}${foreign}`;
+}
+
+function sayDifference({ paymentHashHex, state, bookedMsat, paidMsat }: PaymentDifference): string {
+  return `  payment ${paymentHashHex} is ${state} here with ${bookedMsat} msat, and cost ${paidMsat} msat at the node`;
 }

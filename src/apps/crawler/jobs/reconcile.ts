@@ -2,6 +2,7 @@
 import type { LndClient } from "../../../adapters/lnd/connect.ts";
 import type { Database } from "../../../adapters/postgres/connect.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
+import type { PayingNode } from "../../payments.ts";
 import { reconcileNow } from "../../reconciliation.ts";
 
 const TIMEOUT_SEC = 1_800;
@@ -23,17 +24,19 @@ export function reconcileJob(deps: {
   database: Database;
   /** Every node that may make invoices, as it is reached at the time. */
   nodes: () => readonly LndClient[];
+  /** Every node that may pay. */
+  payers: () => readonly PayingNode[];
   everySec: number;
   events: ReconcileEvents;
   signal: AbortSignal;
 }): Job {
-  const { database, nodes, everySec, events, signal } = deps;
+  const { database, nodes, payers, everySec, events, signal } = deps;
   return {
     name: "reconcile",
     everySec,
     timeoutSec: TIMEOUT_SEC,
     async run() {
-      const found = await reconcileNow({ database, nodes: nodes(), signal });
+      const found = await reconcileNow({ database, nodes: nodes(), payers: payers(), signal });
       const { ok, at, differenceMsat, findings, books, unasked } = found;
       const { lightningMsat, unclaimedMsat, tokensMsat, revenueMsat } = books;
       const isComplete = unasked.length === 0;
