@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { OracleError } from "../core/errors.ts";
 import type { PaymentState } from "../core/spend/payment.ts";
 import type { Operator, OperatorRefused } from "../oracle/access/admit-operator.ts";
+import type { ProbeResult } from "../oracle/probe/send-probe.ts";
 import { lndEvents } from "./lnd-events.ts";
 import type { Logger } from "./log.ts";
 
@@ -83,6 +84,16 @@ export function createEvents(log: Logger) {
   );
   const missing = gauge("payments_missing", "Payments the node had begun and does not know any more");
   const reconciledAt = gauge("reconciled_at_seconds", "Unix time of the last reconciliation");
+  const probes = counter("probes_total", "Probes by how they ended: LND's failure code, or what kept them", [
+    "outcome",
+  ]);
+  const observations = counter("probe_observations_total", "What probes proved, by kind", ["kind"]);
+  const probesInFlight = gauge("probes_in_flight", "Probes without an answer, all processes together");
+  const probesUnknown = gauge(
+    "probes_unknown",
+    "The part of them whose call has ended: the HTLC may be held somewhere",
+  );
+  const probeBudget = gauge("probe_budget_left", "Probes that may still be sent in this hour");
   const scoredAt = gauge("scored_at_seconds", "Unix time of the newest scores");
 
   const countByReason = (garbage: Counted) => {
@@ -215,6 +226,22 @@ export function createEvents(log: Logger) {
       missing.set(found.missing.length);
       if (found.missing.length > 0)
         log.error({ hashes: found.missing }, "LND does not know payments any more that it had begun");
+    },
+    probed(result: ProbeResult): void {
+      const { status } = result;
+      const outcome = status === "answered" ? result.code : status === "refused" ? `limit ${result.limit}` : status;
+      probes.inc({ outcome });
+      if (status === "answered") {
+        for (const { observation } of result.evidence) observations.inc({ kind: observation.kind });
+      }
+      if (status === "settled") log.error({ hash: result.paymentHash }, "a probe was settled: its hash was known");
+      if (status === "unsent") log.warn({ error: describe(result.cause) }, "LND refused to send a probe");
+      if (status === "unknown") log.warn({ hash: result.paymentHash }, "a probe has no answer; it is looked after");
+    },
+    probesOpen({ inFlight, unknown, leftThisHour }: { inFlight: number; unknown: number; leftThisHour: number }): void {
+      probesInFlight.set(inFlight);
+      probesUnknown.set(unknown);
+      probeBudget.set(leftThisHour);
     },
     scored(at: number): void {
       scoredAt.set(at);

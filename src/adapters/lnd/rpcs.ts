@@ -20,6 +20,8 @@ export const RPCS = {
   SubscribeInvoices: { service: "lnrpc.Lightning", permission: "invoices:read" },
   CancelInvoice: { service: "invoicesrpc.Invoices", permission: "invoices:write" },
   LookupInvoiceV2: { service: "invoicesrpc.Invoices", permission: "invoices:write" },
+  ListChannels: { service: "lnrpc.Lightning", permission: "offchain:read" },
+  DeletePayment: { service: "lnrpc.Lightning", permission: "offchain:write" },
   DecodePayReq: { service: "lnrpc.Lightning", permission: "offchain:read" },
   ListPayments: { service: "lnrpc.Lightning", permission: "offchain:read" },
   TrackPaymentV2: { service: "routerrpc.Router", permission: "offchain:read" },

@@ -1,30 +1,19 @@
 /** routerrpc.Router/SendToRouteV2: one HTLC along one chosen route. With a random hash it is a probe: nothing can settle. */
 import { OracleError } from "../../core/errors.ts";
 import { attemptCall, type CallOptions } from "./attempt-call.ts";
+import { type AttemptFailure, readAttemptFailure } from "./attempt-failure.ts";
 import type { LndClient } from "./connect.ts";
-import {
-  type Answer,
-  bytesField,
-  countField,
-  decodeAnswer,
-  messageField,
-  textField,
-  wordField,
-  wrong,
-} from "./fields.ts";
+import { type Answer, bytesField, decodeAnswer, wordField, wrong } from "./fields.ts";
 import { opens } from "./payment.ts";
 import { resolveFailure } from "./resolve-failure.ts";
 import { type LndRoute, writeRoute } from "./route.ts";
 import { trackPayment } from "./track-payment.ts";
 import { translateFailure } from "./translate-failure.ts";
 
-/**
- * `failed` names BOLT 4's failure as lnrpc.Failure.FailureCode spells it, and who reported it: 0 is our own node,
- * i the i-th hop's node, the number of hops the target. `unknown`: the HTLC may still be held somewhere.
- */
+/** `unknown`: the HTLC may still be held somewhere. */
 export type RouteResult =
   | { status: "succeeded"; preimage: Uint8Array }
-  | { status: "failed"; code: string; sourceIndex: number }
+  | ({ status: "failed" } & AttemptFailure)
   | { status: "unknown"; cause: unknown };
 
 /** An HTLC is normally resolved within seconds; a held one may take until its time lock. */
@@ -76,10 +65,7 @@ function readAttempt(answer: Answer, paymentHash: Uint8Array, hopCount: number):
     if (!opens(preimage, paymentHash)) throw wrong(answer, "preimage", "the preimage of the payment hash");
     return { status, preimage };
   }
-  const failure = messageField(answer, "failure");
+  const failure = readAttemptFailure(answer, hopCount);
   if (status === "in-flight" || !failure) throw wrong(answer, "status", "an attempt that has ended");
-  // A code LND's protos do not name yet arrives as a number.
-  const number = failure.fields["code"];
-  const code = typeof number === "number" ? `CODE_${number}` : textField(failure, "code", 64);
-  return { status: "failed", code, sourceIndex: countField(failure, "failure_source_index", hopCount) };
+  return { status, ...failure };
 }

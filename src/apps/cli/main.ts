@@ -5,10 +5,12 @@ import { errorCode } from "../../core/errors.ts";
 import { readColourWish } from "../config.ts";
 import { VERSION } from "../version.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { evidenceCommand } from "./commands/evidence.ts";
 import { intentCommand } from "./commands/intent.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { operatorTokenCommand } from "./commands/operator-token.ts";
 import { paymentCommand } from "./commands/payment.ts";
+import { probeCommand } from "./commands/probe.ts";
 import { reconcileCommand } from "./commands/reconcile.ts";
 import { startCommands } from "./commands/start.ts";
 import { tokenCommand } from "./commands/token.ts";
@@ -37,6 +39,8 @@ for (const command of [
   operatorTokenCommand(output),
   tokenCommand(output),
   reconcileCommand(output),
+  probeCommand(output),
+  evidenceCommand(output),
   paymentCommand(output),
   intentCommand(output),
   verifyCommand(output),

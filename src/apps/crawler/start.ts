@@ -7,6 +7,7 @@ import { payingNodes } from "../payments.ts";
 import type { Start } from "../world.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
+import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
@@ -37,8 +38,9 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const payers = () => payingNodes(lnd);
   const reconcile = reconcileJob({ database, nodes: readers, payers, everySec: checkedSec, events, signal });
   const resolve = resolvePaymentsJob({ database, payers, limits: world.spendPolicy.payments, events, signal });
+  const probe = probeNodesJob({ database, nodes: payers, limits: world.spendPolicy.probes, events, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
-  const jobs = await startJobs(world.databaseUrl, [reconcile, resolve, ...publishing], {
+  const jobs = await startJobs(world.databaseUrl, [reconcile, resolve, probe, ...publishing], {
     onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
     onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
   });

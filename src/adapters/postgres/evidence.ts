@@ -1,0 +1,39 @@
+/** Table `evidence`: everything that was observed, in one hash chain that nothing can be taken out of. */
+import { decodeEvidence, encodeEvidence } from "../../core/evidence/canonical.ts";
+import type { Link } from "../../core/evidence/chain.ts";
+import type { Evidence } from "../../core/evidence/observation.ts";
+import type { UnixSeconds } from "../../core/units.ts";
+import { type Queryable, translated } from "./connect.ts";
+
+/** Adds entries in their order: all of them, or none. In a transaction of the caller's, other writers wait for its end. */
+export async function appendEvidence(database: Queryable, evidence: readonly Evidence[]): Promise<void> {
+  if (evidence.length === 0) return;
+  await translated(database.query("SELECT append_evidence($1)", [evidence.map(encodeEvidence)]));
+}
+
+export function evidenceTable(database: Queryable) {
+  return {
+    /** At most `limit` entries after a position, in their order, as they are stored. */
+    async page(after: bigint, limit: number): Promise<Link[]> {
+      const text = "SELECT position, hash, entry FROM evidence WHERE position > $1 ORDER BY position LIMIT $2";
+      const { rows } = await translated(database.query(text, [after, limit]));
+      return rows.map((row) => ({ position: row.position, hash: row.hash, text: row.entry }));
+    },
+
+    /** What was observed since an instant, oldest first: the newest `limit` of it. */
+    async since(at: UnixSeconds, limit: number): Promise<Evidence[]> {
+      const text = `SELECT entry FROM (
+          SELECT position, observed_at, entry FROM evidence WHERE observed_at >= $1 ORDER BY observed_at DESC, position DESC LIMIT $2
+        ) newest ORDER BY observed_at, position`;
+      const { rows } = await translated(database.query({ name: "evidence-since", text, values: [at, limit] }));
+      return rows.map((row) => decodeEvidence(row.entry));
+    },
+
+    /** What one attempt proved, in the order of its hops. */
+    async ofAttempt(attempt: string): Promise<Evidence[]> {
+      const text = "SELECT entry FROM evidence WHERE attempt = $1 ORDER BY position";
+      const { rows } = await translated(database.query(text, [attempt]));
+      return rows.map((row) => decodeEvidence(row.entry));
+    },
+  };
+}

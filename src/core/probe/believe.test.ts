@@ -1,0 +1,104 @@
+/** What evidence does to beliefs: both directions of a channel at once, the newer word against the older, and forgetting. */
+import { describe, expect, test } from "vitest";
+import type { Evidence, Observation } from "../evidence/observation.ts";
+import { countWorlds, WORLDS } from "../graph/bits.ts";
+import { graphFromRecords } from "../graph/records.ts";
+import { sampleWorlds } from "../graph/worlds.ts";
+import { msat, unixSeconds } from "../units.ts";
+import { believe, EVIDENCE_WINDOW_SEC, findArc } from "./believe.ts";
+import { believedMasks } from "./believed-masks.ts";
+
+const NOW = 1_790_000_000;
+const [A, B] = ["a", "b"].map((digit) => `02${digit.repeat(64)}`) as [string, string];
+const policy = { enabled: true, minHtlcMsat: 1, maxHtlcMsat: 0, feeBaseMsat: 0, feePpm: 0, cltvDelta: 40 };
+const channel = (id: bigint) => ({ id, node1: A, node2: B, capacitySat: 1_000_000, policy1: policy, policy2: policy });
+/** Two channels between A and B; 990,000 sat of each can move. */
+const { graph } = graphFromRecords([{ key: A }, { key: B }], [channel(1n), channel(2n)]);
+
+const from = (tail: string) => ({ channelId: 1n, from: tail, to: tail === A ? B : A });
+const least = (tail: string, amount: bigint): Observation => ({
+  kind: "holds-at-least",
+  ...from(tail),
+  amount: msat(amount),
+});
+const below = (tail: string, amount: bigint): Observation => ({
+  kind: "holds-below",
+  ...from(tail),
+  amount: msat(amount),
+});
+const seen = (observation: Observation, ageSec = 0): Evidence => ({
+  observedAt: unixSeconds(NOW - ageSec),
+  source: "probe",
+  attempt: "00".repeat(32),
+  vantage: A,
+  observation,
+});
+const beliefOf = (evidence: Evidence[], graphAt = NOW - 60) =>
+  believe(graph, evidence, { now: unixSeconds(NOW), graphAt: unixSeconds(graphAt) }, () => 0.1);
+
+describe("the share that end A holds", () => {
+  test.each([
+    { name: "is at least what A forwarded", evidence: [least(A, 198_000_000n)], low: 0.2, high: 1 },
+    { name: "is less than what A could not forward", evidence: [below(A, 198_000_000n)], low: 0, high: 0.2 },
+    { name: "is at most what B's forwarding leaves", evidence: [least(B, 198_000_000n)], low: 0, high: 0.8 },
+    { name: "is more than what B's want leaves", evidence: [below(B, 198_000_000n)], low: 0.8, high: 1 },
+    {
+      name: "lies between both bounds",
+      evidence: [least(A, 198_000_000n), below(A, 495_000_000n)],
+      low: 0.2,
+      high: 0.5,
+    },
+    {
+      name: "follows the newer bound when they contradict each other",
+      evidence: [least(A, 495_000_000n), below(A, 198_000_000n)],
+      low: 0,
+      high: 0.2,
+    },
+  ])("$name", ({ evidence, low, high }) => {
+    const { channels } = beliefOf(evidence.map((each) => seen(each))).worlds;
+    expect([...channels.keys()]).toEqual([0]);
+    expect(channels.get(0)!.low).toBeCloseTo(low, 9);
+    expect(channels.get(0)!.high).toBeCloseTo(high, 9);
+    expect(channels.get(0)!.weight).toBe(1);
+  });
+
+  test("fades to a floor, and is forgotten", () => {
+    const weight = (ageSec: number) => beliefOf([seen(least(A, 1_000n), ageSec)]).worlds.channels.get(0)?.weight;
+    expect(weight(6_000)).toBeCloseTo(2 ** (-6_000 / 43_200), 9);
+    expect(weight(43_200)).toBe(0.8);
+    expect(weight(EVIDENCE_WINDOW_SEC)).toBe(0.8);
+    expect(weight(EVIDENCE_WINDOW_SEC + 1)).toBeUndefined();
+  });
+});
+
+test("a sighting moves a node towards online or offline, and fades back to the prior", () => {
+  const offline = (observation: Observation, ageSec: number) =>
+    beliefOf([seen(observation, ageSec)]).worlds.offline.get(1);
+  expect(offline({ kind: "online", node: B }, 0)).toBeCloseTo(0.002, 9);
+  expect(offline({ kind: "online", node: B }, 86_400)).toBeCloseTo(0.051, 9);
+  expect(offline({ kind: "offline", node: B, seenBy: A }, 0)).toBeCloseTo(0.973, 9);
+  expect(offline({ kind: "offline", node: B, seenBy: A }, 7_200)).toBeCloseTo(0.5365, 9);
+});
+
+test("what is gone or disabled carries nothing, until the graph is newer than the word of it", () => {
+  const gone = [seen({ kind: "channel-gone", ...from(A) }, 30)];
+  const arc = findArc(graph, from(A));
+  expect([...beliefOf(gone, NOW - 60).blocked]).toEqual([arc]);
+  expect([...beliefOf(gone, NOW - 20).blocked]).toEqual([]);
+  const belief = beliefOf(gone);
+  const masks = believedMasks(sampleWorlds(graph, 1, belief.worlds), belief, 1_000);
+  expect(countWorlds(masks.words, graph.rows.slotOfArc[arc]!)).toBe(0);
+});
+
+test("what a pair has carried some channel of it carries, where its head is online and the fact has not faded", () => {
+  const fact: Observation = { kind: "pair-holds-at-least", from: A, to: B, amount: msat(900_000_000n) };
+  const some = (evidence: Evidence[], amountMsat: number) => {
+    const belief = beliefOf([seen({ kind: "online", node: B }), ...evidence]);
+    const { words } = believedMasks(sampleWorlds(graph, 1, belief.worlds), belief, amountMsat);
+    const [first, second] = [0, 2].map((arc) => graph.rows.slotOfArc[arc]! * 8);
+    return countWorlds(words.slice(first!, first! + 8).map((word, g) => word | words[second! + g]!)) / WORLDS;
+  };
+  expect(some([], 9e8)).toBeLessThan(0.6);
+  expect(some([seen(fact)], 9e8)).toBeGreaterThan(0.98);
+  expect(some([seen(fact)], 9.5e8)).toBe(some([], 9.5e8));
+});
