@@ -81,7 +81,7 @@ test("what each node was paid is told, and it makes no difference to the books",
   expect(await checkBooks(database.pool)).toMatchObject({
     differenceMsat: 0n,
     lightningMsat: 10_000n,
-    nodes: [
+    received: [
       { nodePubkey: node, receivedMsat: 8_000n, receipts: 1n },
       { nodePubkey: undefined, receivedMsat: 2_000n, receipts: 1n },
     ],

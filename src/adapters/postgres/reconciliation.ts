@@ -33,7 +33,8 @@ export type Books = {
   tokensMsat: bigint;
   revenueMsat: bigint;
   kinds: KindTotal[];
-  nodes: NodeTotal[];
+  /** What was received, node by node. */
+  received: NodeTotal[];
   accounts: bigint;
   /** The first {@link MAX_LISTED} of each. */
   accountDifferences: AccountDifference[];
@@ -165,8 +166,8 @@ function judge(read: {
   payments: Row;
   journal: Row[];
 }): Books {
-  const { received, claimed, accounts, budgets, payments, journal } = read;
-  const nodes = received.map((row): NodeTotal => {
+  const { claimed, accounts, budgets, payments, journal } = read;
+  const received = read.received.map((row): NodeTotal => {
     const nodePubkey = (row["node_pubkey"] ?? undefined) as string | undefined;
     return { nodePubkey, receivedMsat: whole(row["msat"]), receipts: whole(row["receipts"]) };
   });
@@ -180,7 +181,7 @@ function judge(read: {
       rows: whole(rows),
     };
   };
-  const sum = (part: "receivedMsat" | "receipts") => nodes.reduce((all, node) => all + node[part], 0n);
+  const sum = (part: "receivedMsat" | "receipts") => received.reduce((all, node) => all + node[part], 0n);
   const receipt = total("receipt", sum("receivedMsat"), sum("receipts"));
   const deposit = total("deposit", claimed["msat"], claimed["deposits"]);
   const charge = total("charge", accounts["charge_msat"], accounts["charges"]);
@@ -223,7 +224,7 @@ function judge(read: {
     tokensMsat,
     revenueMsat,
     kinds,
-    nodes,
+    received,
     accounts: whole(accounts["accounts"]),
     accountDifferences: listed(accounts.wrong).map(([id, balance, expected]) => ({
       accountId: whole(id),

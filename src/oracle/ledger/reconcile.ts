@@ -207,7 +207,7 @@ function sayNode({ hasLostData, differences }: NodeComparison): string[] {
 }
 
 function sayUnknown(unknown: Comparison["unknown"]): string[] {
-  return unknown.length > 0 ? [`${unknown.length} receipts are not known to any node as paid`] : [];
+  return unknown.length > 0 ? [`${unknown.length} receipts are not known to their node as paid`] : [];
 }
 
 function sayPayments({ nodePubkey, differences, unknown }: PaymentComparison): string[] {

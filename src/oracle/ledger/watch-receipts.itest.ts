@@ -343,7 +343,11 @@ test("receipts of another node are told as that node's, and one that this node h
     nodes: [{ nodePubkey: first.node.pubkey }],
     unknown: [],
   });
-  expect(found.books.nodes).toContainEqual({ nodePubkey: secondPubkey, receivedMsat: 3_003n, receipts: 3n });
+  const received = { nodePubkey: secondPubkey, receivedMsat: 3_003n, receipts: 3n };
+  expect(found.books.received).toContainEqual(received);
+  const { facts } = (await reconciliationTable(database.pool).latest())!;
+  expect(facts["nodes"]).toMatchObject([{ nodePubkey: first.node.pubkey }]);
+  expect(facts["received"]).toContainEqual({ ...received, receivedMsat: "3003", receipts: "3" });
   // One of its own that it does not know.
   const own = { amount: 5_000n as never, settledAt: unixSeconds(clock.now), nodePubkey: first.node.pubkey };
   await receiptTable(database.pool).record([{ ...own, paymentHash: randomBytes(32) }], unixSeconds(clock.now));

@@ -15,7 +15,7 @@ const books: Books = {
   tokensMsat: 0n,
   revenueMsat: 0n,
   kinds: [],
-  nodes: [
+  received: [
     { nodePubkey: own, receivedMsat: 3_000n, receipts: 3n },
     { nodePubkey: other, receivedMsat: 2_000n, receipts: 2n },
     { nodePubkey: undefined, receivedMsat: 1_000n, receipts: 1n },
@@ -59,8 +59,10 @@ test("what another node was paid is said, and is no alarm", () => {
   expect(text).toMatch(/the books hold$/);
 });
 
-test("without a node nothing is said of nodes", () => {
+test("nothing is called another node when all were asked, when none is set, or while one that is set is away", () => {
+  expect(describe({ ...found, nodes: [node, { ...node, nodePubkey: other }] })).not.toMatch(/another node/);
   expect(describe({ ...found, nodes: [] })).not.toMatch(/another node/);
+  expect(describe({ ...found, ok: false, unasked: [new Error("away")] })).not.toMatch(/another node/);
 });
 
 test("the receipts behind a finding are named, twenty of them at most", () => {
@@ -69,7 +71,7 @@ test("the receipts behind a finding are named, twenty of them at most", () => {
   const text = describe({
     ...found,
     ok: false,
-    findings: ["25 receipts are not known to any node as paid"],
+    findings: ["25 receipts are not known to their node as paid"],
     nodes: [{ ...node, differences }],
     unknown,
   });

@@ -44,10 +44,8 @@ export function reconcileCommand(output: Output): Command {
 }
 
 /** The report as lines. */
-export function describeReconciliation(
-  { ok, books, nodes, payments, unknown, unasked, findings }: Reconciliation<Books>,
-  output: Pick<Output, "paint">,
-): string[] {
+export function describeReconciliation(found: Reconciliation<Books>, output: Pick<Output, "paint">): string[] {
+  const { ok, books, nodes, payments, unknown, unasked, findings } = found;
   const amount = (name: string, msat: bigint) => `${name.padEnd(10)} ${String(msat).padStart(20)} msat`;
   const compared = nodes.map(
     ({ nodePubkey, listed, paid, healed }) =>
@@ -59,7 +57,7 @@ export function describeReconciliation(
     ...payments.map(sayPayments),
     ...unasked.map((error) => output.paint("red", `not compared: ${error instanceof Error ? error.message : error}`)),
     amount("lightning", books.lightningMsat),
-    ...sayOthers(books, nodes),
+    ...sayOthers(found),
     amount("in flight", books.inFlightMsat),
     amount("spent", books.spentMsat),
     amount("routing", books.routingFeeMsat),
@@ -81,11 +79,11 @@ function sayHold(isComplete: boolean): string {
   return isComplete ? "the books hold" : "the books hold, as far as they could be compared";
 }
 
-/** What nodes were paid that were not compared: before the oracle moved to this one, or beside it. */
-function sayOthers(books: Books, compared: readonly NodeComparison[]): string[] {
-  if (compared.length === 0) return [];
-  return books.nodes
-    .filter(({ nodePubkey }) => nodePubkey !== undefined && compared.every((node) => node.nodePubkey !== nodePubkey))
+/** What nodes were paid that the oracle has left. While one of its own is away, nobody can tell which those are. */
+function sayOthers({ books, nodes, unasked }: Reconciliation<Books>): string[] {
+  if (nodes.length === 0 || unasked.length > 0) return [];
+  return books.received
+    .filter(({ nodePubkey }) => nodePubkey !== undefined && nodes.every((node) => node.nodePubkey !== nodePubkey))
     .map(
       (other) =>
         `  of it ${other.receivedMsat} msat in ${other.receipts} receipts at ${other.nodePubkey}, another node: only that one can confirm them`,
