@@ -8,10 +8,10 @@ import { startTollApi } from "../toll-api.ts";
 const TOKENS = 200;
 const BALANCE_MSAT = 1_000_000_000n;
 
-export const HELLO_PATH = "/api/toll/hello";
+const HELLO_PATH = "/api/toll/hello";
 
-/** What a server process says when it is ready. */
-export type Ready = { port: number; credentials: string[] };
+/** What a server process says when it is ready: where it listens, and what opens its path. */
+export type Ready = { port: number; path: string; credentials: string[] };
 
 const send = (ready: Ready) => process.send?.(ready);
 const [, , mode, databaseUrl] = process.argv;
@@ -22,14 +22,16 @@ if (mode === "bare") {
   app.disable("x-powered-by");
   app.get(HELLO_PATH, (_request, response) => void response.json({ data: { echo: "hello" } }));
   const server = http.createServer(app);
-  server.listen(0, "127.0.0.1", () => send({ port: (server.address() as AddressInfo).port, credentials: [] }));
+  server.listen(0, "127.0.0.1", () =>
+    send({ port: (server.address() as AddressInfo).port, path: HELLO_PATH, credentials: [] }),
+  );
   process.once("disconnect", () => process.exit(0));
 } else if (mode === "paid" && databaseUrl !== undefined) {
   const pool = openDatabase({ url: databaseUrl, maxConnections: 20, onError: () => undefined });
   const api = await startTollApi(pool);
   const credentials: string[] = [];
   for (let i = 0; i < TOKENS; i++) credentials.push(await buy(api));
-  send({ port: api.port, credentials });
+  send({ port: api.port, path: HELLO_PATH, credentials });
   process.once("disconnect", async () => {
     await api.close();
     await pool.end();

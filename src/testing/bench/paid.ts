@@ -7,7 +7,7 @@ import { openDatabase } from "../../adapters/postgres/connect.ts";
 import { startEmbeddedPostgres } from "../../adapters/postgres/embedded.ts";
 import { migrate } from "../../adapters/postgres/migrate.ts";
 import { LOAD_TOOL, type Load, load } from "./load.ts";
-import { HELLO_PATH, type Ready } from "./paid-server.ts";
+import type { Ready } from "./paid-server.ts";
 import { ratio, report } from "./report.ts";
 
 const SECONDS = 4;
@@ -72,8 +72,8 @@ async function compareProcesses(one: Server, two: Server): Promise<void> {
 }
 
 function run({ ready }: Server, connections: number, seconds: number): Promise<Load> {
-  const { port, credentials } = ready;
-  return load({ url: `http://127.0.0.1:${port}${HELLO_PATH}`, connections, seconds, credentials });
+  const { port, path, credentials } = ready;
+  return load({ url: `http://127.0.0.1:${port}${path}`, connections, seconds, credentials });
 }
 
 function best(loads: Load[]): Load {
