@@ -63,9 +63,24 @@ describe("DescribeGraph and GetChanInfo", () => {
     }
   });
 
+  test("GetChanInfo shows that a channel is announced, to who asks for it", async () => {
+    const { edges } = await payer.call("lightning.DescribeGraph");
+    for (const { channel_id } of edges) {
+      const edge = await payer.call("lightning.GetChanInfo", { chan_id: channel_id, include_auth_proof: true });
+      const { node_sig1, bitcoin_sig1, node_sig2, bitcoin_sig2 } = edge.auth_proof;
+      for (const signature of [node_sig1, bitcoin_sig1, node_sig2, bitcoin_sig2]) {
+        expect(signature.length).toBeGreaterThan(60);
+      }
+    }
+  });
+
   test.each([
     { name: "an unknown id", request: { chan_id: "77" }, want: "5 edge not found" },
-    { name: "an unknown point", request: { chan_point: `${"7".repeat(64)}:0` }, want: "5 edge not found" },
+    {
+      name: "an unknown point",
+      request: { chan_point: `${"7".repeat(64)}:0` },
+      want: `5 edge not found: op=${"7".repeat(64)}:0`,
+    },
     { name: "nothing", request: {}, want: "2 specify either chan_id or chan_point" },
   ])("GetChanInfo of $name", async ({ request, want }) => {
     expect(await statusOf(payer.call("lightning.GetChanInfo", request))).toBe(want);

@@ -269,6 +269,14 @@ describe("SendToRouteV2", () => {
     await set("DISABLE");
     const seen = await failure(route);
     await set("ENABLE");
+    const { edges } = await payer.call("lightning.DescribeGraph");
+    for (const { channel_id } of edges) {
+      const policies = async () => {
+        const { node1_policy, node2_policy } = await payer.call("lightning.GetChanInfo", { chan_id: channel_id });
+        return [node1_policy.disabled, node2_policy.disabled];
+      };
+      await expect.poll(policies, { timeout: 120_000 }).toEqual([false, false]);
+    }
     expect(seen).toBe("INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS 2");
   });
 

@@ -82,7 +82,7 @@ function getChannelInfo({ world }: Scene, request: Message): Message {
   if (id === 0n && point === "") throw new RpcRefusal("specify either chan_id or chan_point");
   const channel = id === 0n ? network.channelPoints.indexOf(point) : network.channelOfId.get(id);
   if (channel === undefined || channel < 0 || network.closed[channel])
-    throw new RpcRefusal("edge not found", RPC_STATUS.notFound);
+    throw new RpcRefusal(id === 0n ? `edge not found: op=${point}` : "edge not found", RPC_STATUS.notFound);
   const proof = isSet(request, "include_auth_proof") ? { auth_proof: ANNOUNCEMENT } : {};
   return { ...channelMessage(network, channel), ...proof };
 }
