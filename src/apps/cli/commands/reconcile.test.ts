@@ -54,7 +54,7 @@ const describe = (report: Reconciliation<Books>) =>
 
 test("what another node was paid is said, and is no alarm", () => {
   const text = describe(found);
-  expect(text).toMatch(new RegExp(`of it 2000 msat in 2 receipts at ${other}, another node`));
+  expect(text).toMatch(new RegExp(`2000 msat were received in 2 receipts at ${other}, another node`));
   expect(text.match(/another node/g)).toHaveLength(1);
   expect(text).toMatch(/the books hold$/);
 });

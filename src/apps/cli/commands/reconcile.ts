@@ -86,7 +86,7 @@ function sayOthers({ books, nodes, unasked }: Reconciliation<Books>): string[] {
     .filter(({ nodePubkey }) => nodePubkey !== undefined && nodes.every((node) => node.nodePubkey !== nodePubkey))
     .map(
       (other) =>
-        `  of it ${other.receivedMsat} msat in ${other.receipts} receipts at ${other.nodePubkey}, another node: only that one can confirm them`,
+        `  ${other.receivedMsat} msat were received in ${other.receipts} receipts at ${other.nodePubkey}, another node: only that one can confirm them`,
     );
 }
 
