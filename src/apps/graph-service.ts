@@ -101,7 +101,7 @@ export function createGraphService() {
     rate({ now }: { now: UnixSeconds }): Omit<RatedGraph, "nodes"> {
       const { nodes, ...head } = rateGraph(held().graph, now);
       rated = nodes;
-      return moving(head, [head.body.buffer as ArrayBuffer]);
+      return moving(head, [head.body]);
     },
 
     /** The nodes that were rated last, a page at a time. */

@@ -30,7 +30,7 @@ export function openGraphThread(): GraphThread {
   const thread = openThread<GraphService>(NAME, import.meta.url);
   return {
     open: (stored) => thread.call("open", stored),
-    read: (bytes, now) => thread.call("read", moving({ bytes, now }, [bytes.buffer as ArrayBuffer])),
+    read: (bytes, now) => thread.call("read", moving({ bytes, now }, [bytes])),
     advance: (answers, heard, now) => thread.call("advance", { answers, heard, now }),
     history: () => pages((from) => thread.call("history", { from })),
     rate: (now) => thread.call("rate", { now }),

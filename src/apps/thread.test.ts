@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { errorCode } from "../core/errors.ts";
-import { openThread, type ThreadOptions } from "./thread.ts";
+import { moving, openThread, type ThreadOptions } from "./thread.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "satrank-thread-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -28,6 +28,19 @@ test("arguments and results cross as they are, and buffers can be moved out", as
   expect(await thread.call("echo", value)).toEqual(value);
   expect(value.bytes.length).toBe(3);
   expect((await thread.call("move", null)).bytes).toEqual(Uint8Array.of(9, 9));
+  await thread.close();
+});
+
+test("bytes that own their memory move in, and those that share it are copied", async () => {
+  const thread = open();
+  const whole = { text: "", bytes: Uint8Array.of(1, 2, 3), amount: 0n };
+  expect((await thread.call("echo", moving(whole, [whole.bytes]))).bytes).toEqual(Uint8Array.of(1, 2, 3));
+  expect(whole.bytes).toHaveLength(0);
+  // A small Buffer is a part of Node's pool, which cannot be moved.
+  const pooled = { text: "", bytes: Buffer.from("pooled"), amount: 0n };
+  const echoed = await thread.call("echo", moving(pooled, [pooled.bytes]));
+  expect(Buffer.from(echoed.bytes).toString()).toBe("pooled");
+  expect(pooled.bytes.toString()).toBe("pooled");
   await thread.close();
 });
 
@@ -153,7 +166,7 @@ function open(options?: ThreadOptions<Echo>) {
       nap: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
       tell: (word: string) => { if (word === "crash") process.exit(3); told.push(word); },
       told: () => told,
-      move: () => { const bytes = Uint8Array.of(9, 9); return moving({ bytes }, [bytes.buffer]); },
+      move: () => { const bytes = Uint8Array.of(9, 9); return moving({ bytes }, [bytes]); },
     });`;
   const file = join(folder, "echo.ts");
   writeFileSync(file, source);

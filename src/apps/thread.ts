@@ -54,9 +54,16 @@ const TIMEOUT_MS = 120_000;
 const MAX_WAITING = 1_000;
 const moved = new WeakMap<object, TransferListItem[]>();
 
-/** Marks an argument or a result whose buffers move into or out of the thread instead of being copied. */
-export function moving<Value extends object>(value: Value, buffers: TransferListItem[]): Value {
-  moved.set(value, buffers);
+/**
+ * Marks an argument or a result of which these bytes move into or out of the thread instead of being copied. Bytes that share
+ * their memory with others, as Node's small buffers do, are copied all the same: it cannot be taken away from the others.
+ */
+export function moving<Value extends object>(value: Value, bytes: readonly Uint8Array[]): Value {
+  const whole = bytes.filter(({ buffer, byteLength }) => byteLength === buffer.byteLength);
+  moved.set(
+    value,
+    whole.map(({ buffer }) => buffer as ArrayBuffer),
+  );
   return value;
 }
 
