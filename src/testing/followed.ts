@@ -100,7 +100,7 @@ export async function playScript(
     throw new OracleError("DATABASE_UNAVAILABLE", "the database does not answer");
   };
 
-  const portsFor = (signal: AbortSignal): FollowPorts<Stored, GraphChange, Head, Row> => {
+  const portsFor = (): FollowPorts<Stored, GraphChange, Head, Row> => {
     const service = createGraphService();
     const pages = <Item>(read: (from: number) => Item[]): AsyncIterable<Item[]> => ({
       async *[Symbol.asyncIterator]() {
@@ -109,9 +109,9 @@ export async function playScript(
     });
     return {
       lnd: {
-        subscribe: () => {
+        subscribe: (until) => {
           wire = [];
-          return openStream(signal, (send, end) => {
+          return openStream(until, (send, end) => {
             deliver = send;
             breakStream = end;
           });
@@ -172,7 +172,7 @@ export async function playScript(
   while (!finished.signal.aborted) {
     process = new AbortController();
     const signal = AbortSignal.any([process.signal, finished.signal]);
-    await followGraph(portsFor(signal), { readEverySec, gatherMs: 500, headStartMs: 500, signal });
+    await followGraph(portsFor(), { readEverySec, gatherMs: 500, headStartMs: 500, signal });
   }
   return { graph: lnd.graph(), everPublic: lnd.everPublic };
 }
