@@ -1,5 +1,6 @@
 /** Payments of a node that dies, forgets and is replaced, followed by two processes on one database. */
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../../adapters/postgres/connect.ts";
 import { receiptTable } from "../../adapters/postgres/receipt.ts";
@@ -33,7 +34,7 @@ beforeEach(async () => {
 afterEach(() => Promise.all(watches.map((watch) => watch.stop())));
 
 /** A process that follows the node until it is stopped. */
-function watch(pool: Database = database.pool) {
+function watch(pool: Database = database.pool, pauseMs = 20) {
   const ended = new AbortController();
   const news: WatchNews[] = [];
   const running = watchReceipts(
@@ -41,14 +42,7 @@ function watch(pool: Database = database.pool) {
       ...lnd.ports,
       ...receiptTable(pool),
       now: () => unixSeconds(clock.now),
-      pause: (_ms, signal) =>
-        new Promise((resolve) => {
-          const timer = setTimeout(resolve, 20);
-          signal.addEventListener("abort", () => {
-            clearTimeout(timer);
-            resolve();
-          });
-        }),
+      pause: (_ms, signal) => sleep(pauseMs, undefined, { signal }).catch(() => undefined),
       random: () => 0,
       hear: (each) => news.push(each),
     },
@@ -121,7 +115,7 @@ test("nothing is missed across a restart of ours and a restart of LND", async ()
   expect(watches.flatMap(({ news }) => news).filter(({ kind }) => kind === "started-over")).toHaveLength(1);
 });
 
-test("a first payment that falls between the listing and the subscription is found with the second", async () => {
+test("a first payment that falls between the listing and the subscription is found, also when no second one comes", async () => {
   const list = lnd.ports.listInvoices;
   let missed: Uint8Array | undefined;
   lnd.ports.listInvoices = async (page) => {
@@ -131,8 +125,22 @@ test("a first payment that falls between the listing and the subscription is fou
   };
   watch();
   await until(async () => lnd.subscriptions()).toBe(1);
+  await until(() => booked([missed!])).toBe(1);
+});
+
+test("a first payment that was told to nobody is found with the second, before the cursor passes it for good", async () => {
+  const list = lnd.ports.listInvoices;
+  let missed: Uint8Array | undefined;
+  lnd.ports.listInvoices = async (page) => {
+    if (missed) return list(page);
+    [missed] = pay(1);
+    return { invoices: [], lastAddIndex: page.afterAddIndex };
+  };
+  const process = watch(database.pool, 60_000);
+  await until(async () => lnd.subscriptions()).toBe(1);
   const second = pay(1);
   await until(() => booked([...second, missed!])).toBe(2);
+  await process.stop();
 });
 
 test("an invoice that is paid after its page was read is not passed over", async () => {

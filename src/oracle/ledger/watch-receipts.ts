@@ -42,6 +42,8 @@ export type WatchNews =
 const BATCH = 500;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 30_000;
+/** Pauses after which a node that had no payment is listed again. LND takes a moment to begin a subscription and does not say when. */
+const LIST_AGAIN_MS = [1_000, 4_000, 25_000];
 
 /**
  * Follows the node's payments until `signal` aborts, from where any process has last got to; after an interruption, and
@@ -77,18 +79,35 @@ async function follow(ports: WatchPorts, signal: AbortSignal, onBooked: () => vo
 
   const { settleIndex: afterSettleIndex, sinceAt } = cursor;
   let isComplete = afterSettleIndex > 0n;
-  await takeIn(ports.subscribeInvoices.bind(ports), { afterSettleIndex, signal }, async (batch) => {
-    const receipts = batch
-      .filter((each) => isOurs(each) && each.amountPaid > 0n)
-      .map((each) => settlementOf(nodePubkey, each));
-    const { settleIndex, paymentHash } = batch.reduce((a, b) => (b.settleIndex > a.settleIndex ? b : a));
-    const booked = await ports.record(receipts, ports.now(), { nodePubkey, settleIndex, paymentHash });
-    if (booked > 0) ports.hear({ kind: "booked", count: booked });
-    onBooked();
-    // Payments between the listing and the subscription were told to neither, when there was no index to go on from.
-    if (!isComplete && batch[0]!.settleIndex > 1n) await readAll("nothing-paid", sinceAt);
-    isComplete = true;
-  });
+  const ended = new AbortController();
+  const whileSubscribed = AbortSignal.any([signal, ended.signal]);
+  /** Payments between the listing and the subscription are told to neither when there is no index to go on from. */
+  const listAgain = async () => {
+    for (const pauseMs of LIST_AGAIN_MS) {
+      await ports.pause(pauseMs, whileSubscribed);
+      if (isComplete || whileSubscribed.aborted) return;
+      await readAll("nothing-paid", sinceAt);
+    }
+  };
+  const listing = listAgain().catch((error: unknown) => ended.abort(error));
+  try {
+    const stream = { afterSettleIndex, signal: whileSubscribed };
+    await takeIn(ports.subscribeInvoices.bind(ports), stream, async (batch) => {
+      const receipts = batch
+        .filter((each) => isOurs(each) && each.amountPaid > 0n)
+        .map((each) => settlementOf(nodePubkey, each));
+      const { settleIndex, paymentHash } = batch.reduce((a, b) => (b.settleIndex > a.settleIndex ? b : a));
+      const booked = await ports.record(receipts, ports.now(), { nodePubkey, settleIndex, paymentHash });
+      if (booked > 0) ports.hear({ kind: "booked", count: booked });
+      onBooked();
+      if (!isComplete && batch[0]!.settleIndex > 1n) await readAll("nothing-paid", sinceAt);
+      isComplete = true;
+    });
+    ended.signal.throwIfAborted();
+  } finally {
+    ended.abort();
+    await listing;
+  }
 }
 
 /** Reads a stream and hands it on in batches: one at a time, each holding what came during the one before. */
