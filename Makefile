@@ -48,8 +48,9 @@ format: install ## rewrite sources in the house format
 	@npx --no-install biome check --write .
 
 .PHONY: bench
-bench: build ## measure, as ratios in one run against named baselines; GRAPH=<file> uses a real graph
-	@npx --no-install tsx src/testing/bench/main.ts $(BENCH)
+bench: build ## measure compiled code, as ratios in one run against named baselines; GRAPH=<file> uses a real graph
+	@npx --no-install tsc -p tsconfig.bench.json
+	@node .bench/testing/bench/main.js $(BENCH)
 
 .PHONY: fuzz
 fuzz: install ## feed the door made-up credentials; FUZZ="<count> [seed]"
@@ -111,7 +112,7 @@ install: $(INSTALLED)
 
 .PHONY: clean
 clean: ## remove what was built and installed; the data directory .satrank stays
-	@rm -rf dist node_modules coverage scripts/interop/node_modules
+	@rm -rf dist .bench node_modules coverage scripts/interop/node_modules
 
 $(INSTALLED): package.json package-lock.json
 	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.error("Node 20.19 or later is needed; this is " + process.version); process.exit(1); }'

@@ -106,7 +106,7 @@ async function startBenchNode(bytes: Uint8Array): Promise<BenchNode> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "satrank-bench-"));
   const file = path.join(directory, "graph");
   fs.writeFileSync(file, bytes);
-  const child = fork(fileURLToPath(new URL("graph-node.ts", import.meta.url)), [file]);
+  const child = fork(fileURLToPath(new URL(`graph-node${path.extname(import.meta.url)}`, import.meta.url)), [file]);
   const [told] = (await once(child, "message")) as [{ host: string; certificate: string }];
   fs.rmSync(directory, { recursive: true });
   return { ...told, stop: () => child.disconnect() };
