@@ -48,25 +48,24 @@ format: install ## rewrite sources in the house format
 	@npx --no-install biome check --write .
 
 .PHONY: bench
-bench: build ## measure compiled code, as ratios in one run against named baselines; GRAPH=<file> uses a real graph
-	@npx --no-install tsc -p tsconfig.bench.json
-	@node .bench/testing/bench/main.js $(BENCH)
+bench: build compiled ## measure compiled code, as ratios in one run against named baselines; GRAPH=<file> uses a real graph
+	@node .compiled/testing/bench/main.js $(BENCH)
 
 .PHONY: fuzz
-fuzz: install ## feed the door made-up credentials; FUZZ="<count> [seed]"
-	@npx --no-install tsx src/testing/fuzz/main.ts $(or $(FUZZ),1000000)
+fuzz: compiled ## feed the door made-up credentials; FUZZ="<count> [seed]"
+	@node .compiled/testing/fuzz/main.js $(or $(FUZZ),1000000)
 
 .PHONY: attack
-attack: install ## paid traffic on two apis that are killed all the time, and the books after it; ATTACK="<operations> [seed]"
-	@npx --no-install tsx src/testing/attack/main.ts $(or $(ATTACK),20000)
+attack: compiled ## paid traffic on two apis that are killed all the time, and the books after it; ATTACK="<operations> [seed]"
+	@node .compiled/testing/attack/main.js $(or $(ATTACK),20000)
 
 .PHONY: conformance
 conformance: install ## hold real LND nodes to the suite the simulated ones pass; CONFORMANCE_NODES=<file> (docs/lnd.md)
 	@npx --no-install vitest run src/testing/conformance --no-file-parallelism $(if $(CONFORMANCE_NODES),--testTimeout=300000 --hookTimeout=300000)
 
 .PHONY: attack-spend
-attack-spend: install ## payers that are killed all the time, on one budget; ATTACK_SPEND="<payments> [seed]"
-	@npx --no-install tsx src/testing/attack/spend-main.ts $(or $(ATTACK_SPEND),300)
+attack-spend: compiled ## payers that are killed all the time, on one budget; ATTACK_SPEND="<payments> [seed]"
+	@node .compiled/testing/attack/spend-main.js $(or $(ATTACK_SPEND),300)
 
 .PHONY: coverage
 coverage: install ## run every test and show what they reach
@@ -107,12 +106,16 @@ image: ## build the container image; BASE_IMAGE=... builds on another base
 deploy: ## ship this work tree; SATRANK_HOST=user@host REMOTE_DIR=/srv/satrank
 	@scripts/deploy.sh
 
+.PHONY: compiled
+compiled: install
+	@npx --no-install tsc -p tsconfig.compiled.json
+
 .PHONY: install
 install: $(INSTALLED)
 
 .PHONY: clean
 clean: ## remove what was built and installed; the data directory .satrank stays
-	@rm -rf dist .bench node_modules coverage scripts/interop/node_modules
+	@rm -rf dist .compiled node_modules coverage scripts/interop/node_modules
 
 $(INSTALLED): package.json package-lock.json
 	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.error("Node 20.19 or later is needed; this is " + process.version); process.exit(1); }'

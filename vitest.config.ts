@@ -1,7 +1,8 @@
 /** Unit tests (`x.test.ts`) need nothing; integration tests (`x.itest.ts`) share one Postgres server, a database per file. */
 import { defineConfig } from "vitest/config";
 
-const limits = { testTimeout: 30_000, hookTimeout: 60_000 };
+/** Far beyond what any of them takes: a busy machine fails none, and one that hangs is still found. */
+const limits = { testTimeout: 180_000, hookTimeout: 180_000 };
 
 export default defineConfig({
   test: {
@@ -13,7 +14,7 @@ export default defineConfig({
           ...limits,
           name: "integration",
           include: ["src/**/*.itest.ts"],
-          globalSetup: ["src/testing/postgres-server.ts"],
+          globalSetup: ["src/testing/postgres-server.ts", "src/testing/compiled.ts"],
         },
       },
     ],

@@ -12,11 +12,11 @@ let program: Program;
 beforeAll(async () => {
   fs.chmodSync(dataDir, 0o755);
   program = await startProgram(dataDir, await freePorts());
-}, 90_000);
+});
 afterAll(async () => {
   await program?.kill("SIGTERM");
   fs.rmSync(dataDir, { recursive: true, force: true });
-}, 60_000);
+});
 
 async function pay(invoice: string): Promise<string> {
   const { status, body } = await ask(program.origin, "/demo/pay", undefined, { body: { invoice } });

@@ -10,6 +10,7 @@ import { loadWasmSync, Event as RustEvent } from "@rust-nostr/nostr-sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fetchEvents } from "../adapters/nostr/fetch-events.ts";
 import { resolveIntentContract } from "../apps/api/routes/resolve-intent.ts";
+import { EVERYTHING, SATRANK } from "./compiled.ts";
 import { freePorts, type Ports, type Program, startProgram } from "./program.ts";
 
 const run = promisify(execFile);
@@ -21,11 +22,11 @@ let program: Program;
 beforeAll(async () => {
   ports = await freePorts();
   program = await startProgram(dataDir, ports);
-}, 90_000);
+});
 afterAll(async () => {
   expect(await program.kill("SIGTERM")).toBe(0);
   fs.rmSync(dataDir, { recursive: true, force: true });
-}, 60_000);
+});
 
 const question = () => JSON.parse(/QUESTION='(\{.*?\})'/.exec(program.printed())?.[1] ?? "{}");
 const post = (route: string, body: unknown, headers: Record<string, string> = {}) =>
@@ -64,7 +65,7 @@ test("the printed lines work when they are pasted", async () => {
   const { data } = JSON.parse(stdout.slice(stdout.lastIndexOf('{"data"')));
   expect(resolveIntentContract.response.parse(data)).toEqual(data);
   expect(data.target).toBe(question().target);
-}, 60_000);
+});
 
 test.each([
   { name: "fetch402", client: fetch402 },
@@ -151,34 +152,22 @@ test("the published assertion is verified by an independent library, and by satr
   const event = RustEvent.fromJson(JSON.stringify(events[0]));
   expect(event.verify()).toBe(true);
 
-  const command = ["--import", "tsx", "src/apps/cli/main.ts", "--json", "verify", target, "--relay", program.relayUrl];
+  const command = [SATRANK, "--json", "verify", target, "--relay", program.relayUrl];
   const { stdout } = await run(process.execPath, command);
   expect(JSON.parse(stdout)).toMatchObject([{ holds: true }]);
 
   const forged = path.join(dataDir, "forged.json");
   fs.writeFileSync(forged, JSON.stringify({ ...(events[0] as object), created_at: 1 }));
-  await expect(
-    run(process.execPath, ["--import", "tsx", "src/apps/cli/main.ts", "verify", forged]),
-  ).rejects.toMatchObject({ code: 1 });
-}, 60_000);
+  await expect(run(process.execPath, [SATRANK, "verify", forged])).rejects.toMatchObject({ code: 1 });
+});
 
 test("the command line pays and answers in one go", async () => {
   const { target, caller } = question();
-  const command = [
-    "--import",
-    "tsx",
-    "src/apps/cli/main.ts",
-    "intent",
-    target,
-    "--caller",
-    caller,
-    "--url",
-    program.origin,
-  ];
+  const command = [SATRANK, "intent", target, "--caller", caller, "--url", program.origin];
   await expect(run(process.execPath, command)).rejects.toMatchObject({ code: 3 });
   const { stdout } = await run(process.execPath, [...command, "--pay-demo"]);
   expect(stdout).toMatch(/PAY|CAUTION|AVOID|INSUFFICIENT/);
-}, 60_000);
+});
 
 test("kill -9 loses nothing that was acknowledged: a paid token, a balance, the published events", async () => {
   const paidNotUsed = await buy();
@@ -191,7 +180,7 @@ test("kill -9 loses nothing that was acknowledged: a paid token, a balance, the 
   expect((await post("/api/intent", question(), { Authorization: paidNotUsed })).status).toBe(402);
   const after = await fetchEvents(program.relayUrl, { kinds: [30385], limit: 500 });
   expect(after.length).toBe(published.length);
-}, 120_000);
+});
 
 test("kill -9 of the database: it is started again, and what was paid for is still there", async () => {
   const paidNotUsed = await buy();
@@ -205,7 +194,7 @@ test("kill -9 of the database: it is started again, and what was paid for is sti
     answer = await ask();
   }
   expect(answer.status).toBe(200);
-}, 60_000);
+});
 
 test("a second start over the same data directory is refused, and says why", async () => {
   const env = {
@@ -216,6 +205,6 @@ test("a second start over the same data directory is refused, and says why", asy
     CRAWLER_METRICS_PORT: "0",
     LOG_LEVEL: "info",
   };
-  const second = run(process.execPath, ["--import", "tsx", "src/apps/main.ts", "all"], { env });
+  const second = run(process.execPath, [EVERYTHING, "all"], { env });
   await expect(second).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining("is in use by process") });
-}, 60_000);
+});

@@ -1,6 +1,7 @@
 /** The whole program as a process of its own, started as `make run` starts it, for tests that kill it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import net from "node:net";
+import { EVERYTHING } from "./compiled.ts";
 
 const READY_MS = 60_000;
 
@@ -44,7 +45,7 @@ export async function startProgram(
     LOG_LEVEL: "warn",
     ...settings,
   };
-  const child = spawn(process.execPath, ["--import", "tsx", "src/apps/main.ts", "all"], {
+  const child = spawn(process.execPath, [EVERYTHING, "all"], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -92,7 +92,7 @@ test("a host that vanished with the connection open is found out by the keepaliv
   await expect(lost).resolves.toMatchObject({ code: "LND_UNAVAILABLE" });
   await proxy.set("pass");
   await recovers().toBe("answered");
-}, 60_000);
+});
 
 test("a subscription ends with the node and begins again at the index it had reached", async () => {
   const seen: string[] = [];

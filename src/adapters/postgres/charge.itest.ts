@@ -205,7 +205,7 @@ test("many accounts charged and settled at once from several processes: no deadl
     else expect(await charges.settle(chargeId)).toBe(true);
   };
   await Promise.all(Array.from({ length: 3_000 }, (_, index) => one(index)));
-}, 60_000);
+});
 
 test("an account that was never paid for holds nothing, and a revoked one neither", async () => {
   const tokenId = await openAccount(5_000n);
@@ -358,4 +358,4 @@ test("any sequence of verbs keeps the books balanced and no balance below zero",
     }),
     { numRuns: 60, endOnFailure: true },
   );
-}, 60_000);
+});

@@ -49,7 +49,7 @@ test("after kill -9 the next start finds the leftover server, ends it, and has e
   await after.end();
   await before.end().catch(() => undefined);
   await server.stop();
-}, 60_000);
+});
 
 test("a server that is gone is DATABASE_UNAVAILABLE, not a crash", async () => {
   const { translated } = await import("./connect.ts");

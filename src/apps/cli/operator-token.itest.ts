@@ -1,5 +1,4 @@
 /** `satrank operator-token` as a process of its own, on a real database. */
-import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { operatorTokenTable } from "../../adapters/postgres/operator-token.ts";
 import { operatorUseTable } from "../../adapters/postgres/operator-use.ts";
@@ -7,6 +6,7 @@ import { toHex } from "../../core/bytes.ts";
 import { isOperatorSecret, parseOperatorToken } from "../../core/operator-token.ts";
 import { unixSeconds } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
+import { satrank as runSatrank } from "../../testing/satrank.ts";
 import { now } from "../clock.ts";
 
 let database: TestDatabase;
@@ -15,23 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-type Ended = { code: number | null; out: string; err: string };
-
-function satrank(words: string[], settings: Record<string, string> = { DATABASE_URL: database.url }): Promise<Ended> {
-  return new Promise((resolve) => {
-    const args = ["--import", "tsx", "src/apps/cli/main.ts", "operator-token", ...words];
-    const env = { NO_COLOR: "1", ...settings };
-    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-    let [out, err] = ["", ""];
-    child.stdout.on("data", (chunk) => {
-      out += String(chunk);
-    });
-    child.stderr.on("data", (chunk) => {
-      err += String(chunk);
-    });
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
-}
+const satrank = (words: string[], settings: Record<string, string> = { DATABASE_URL: database.url }) =>
+  runSatrank(["operator-token", ...words], { NO_COLOR: "1", ...settings });
 
 const create = (...more: string[]) =>
   satrank([
@@ -99,7 +84,7 @@ test("create prints the token once, list and uses never, and revoke ends it", as
     expect(out + err).not.toContain(secret);
     expect(out + err).not.toContain(hash);
   }
-}, 60_000);
+});
 
 test("--json gives the token to a script, and the plain secret has its own uses", async () => {
   const created = await satrank(["create", "--label", "x", "--operations", "*", "--expires", "12h", "--json"]);
@@ -111,7 +96,7 @@ test("--json gives the token to a script, and the plain secret has its own uses"
   await operatorUseTable(database.pool).append({ operation: "toll", requestId: "r", address: "192.0.2.9", at: now() });
   const uses = await satrank(["uses", "secret", "--json"]);
   expect(JSON.parse(uses.out)).toMatchObject([{ operation: "toll", requestId: "r", address: "192.0.2.9" }]);
-}, 60_000);
+});
 
 test("an unknown id, no database and an old schema each say what to do", async () => {
   const old = await openTestDatabase(1);
@@ -127,4 +112,4 @@ test("an unknown id, no database and an old schema each say what to do", async (
   expect(none.err).toMatch(/DATABASE_URL is not set.*make run/);
   expect(older.err).toMatch(/satrank migrate/);
   expect([unknown.code, none.code, older.code, dead.code]).toEqual([1, 1, 1, 4]);
-}, 60_000);
+});

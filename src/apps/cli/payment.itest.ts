@@ -1,5 +1,4 @@
 /** `satrank payment` as a process of its own: a real database, the simulated node, and a policy file. */
-import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -10,6 +9,7 @@ import { outgoingPaymentTable } from "../../adapters/postgres/outgoing-payment.t
 import { toHex } from "../../core/bytes.ts";
 import { msat } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
+import { type Ended, satrank as runSatrank } from "../../testing/satrank.ts";
 import { now } from "../clock.ts";
 import { type SimulatedLightning, startSimulatedLightning } from "../demo/lnd/start.ts";
 
@@ -41,8 +41,6 @@ afterAll(async () => {
   fs.rmSync(dataDir, { recursive: true, force: true });
 });
 
-type Ended = { code: number | null; out: string; err: string };
-
 function satrank(...words: string[]): Promise<Ended> {
   const { host, tlsCertPath, macaroonPaths } = lightning.oracle;
   const env = {
@@ -55,18 +53,7 @@ function satrank(...words: string[]): Promise<Ended> {
     LND_PAY_MACAROON_PATH: macaroonPaths.pay,
     SPEND_POLICY_PATH: path.join(dataDir, "policy.json"),
   };
-  return new Promise((resolve) => {
-    const args = ["--import", "tsx", "src/apps/cli/main.ts", "payment", ...words];
-    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-    let [out, err] = ["", ""];
-    child.stdout.on("data", (chunk) => {
-      out += String(chunk);
-    });
-    child.stderr.on("data", (chunk) => {
-      err += String(chunk);
-    });
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
+  return runSatrank(["payment", ...words], env);
 }
 
 async function invoice(amount: bigint, memo = "for sale") {
@@ -83,7 +70,7 @@ test("a small payment is sent at once, once, and told to a script", async () => 
   expect(lightning.preimageOf(small.hash) ?? told.preimage).toMatch(/^[0-9a-f]{64}$/);
   const again = JSON.parse((await satrank("pay", small.invoice, "--json")).out);
   expect(again).toMatchObject({ state: "succeeded", closedAt: told.closedAt, subject: "https://shop.example/" });
-}, 180_000);
+});
 
 test("a large one shows its payee and waits; approve sends it, and each step is recorded", async () => {
   const large = await invoice(50_000n, "a bicycle\u202e");
@@ -105,7 +92,7 @@ test("a large one shows its payee and waits; approve sends it, and each step is 
     "succeeded",
   ]);
   expect(shown.steps[1].actor).toMatch(/^cli .+@/);
-}, 180_000);
+});
 
 test("no is no, and a budget that is used up says so", async () => {
   const [unwanted, dear] = [await invoice(30_000n), await invoice(90_000n)];
@@ -122,7 +109,7 @@ test("no is no, and a budget that is used up says so", async () => {
   const budget = JSON.parse((await satrank("budget", "--json")).out);
   expect(budget).toMatchObject({ mode: "auto", per24hMsat: "150000", heldMsat: "0", counts: { succeeded: 2 } });
   expect(BigInt(budget.spentMsat) + BigInt(budget.leftMsat)).toBe(150_000n);
-}, 180_000);
+});
 
 test("what cannot be paid is refused with the reason, and wrong usage is told apart", async () => {
   const tooMuch = await invoice(100_001n);
@@ -136,4 +123,4 @@ test("what cannot be paid is refused with the reason, and wrong usage is told ap
   expect(garbage.err).toContain("INVOICE_MALFORMED");
   expect(unknown.err).toContain("PAYMENT_UNKNOWN");
   expect([over.code, garbage.code, unknown.code, badHash.code]).toEqual([1, 1, 1, 2]);
-}, 180_000);
+});

@@ -2,12 +2,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import http from "node:http";
 import { extname } from "node:path";
+import { compiled } from "../compiled.ts";
 import type { TollNode } from "../toll-api.ts";
 import type { Begin, NodeCall, ToChild, ToDriver } from "./protocol.ts";
 
-/** Compiled, or from source: as this file is. */
-const CHILD = new URL(`./child${extname(import.meta.url)}`, import.meta.url);
-const EXEC_ARGV = CHILD.pathname.endsWith(".ts") ? ["--import", "tsx"] : [];
+const CHILD = compiled(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
 
 /** One place behind the load balancer. `port` is absent while nobody is there. */
 export type Place = {
@@ -109,7 +108,7 @@ export class Processes {
 
   #fork(): ChildProcess {
     const child = fork(CHILD, {
-      execArgv: EXEC_ARGV,
+      execArgv: [],
       serialization: "advanced",
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });

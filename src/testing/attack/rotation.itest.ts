@@ -133,7 +133,7 @@ test("keys are exchanged under load: a paid token is served until its key is dro
     expect([index, [...verdicts].sort()]).toEqual([index, ["200", "402 TOKEN_KEY_RETIRED"]]);
     expect(codeOf(await call(place, authorized(await buy(place, lnd, 1_000n))))).toBe("200");
   }
-}, 60_000);
+});
 
 test("a token that was bought under the old key and first shown after the exchange is served", async () => {
   const lnd = fakeLnd();
@@ -194,7 +194,7 @@ test("clocks ten minutes off in both directions: nobody alive is taken for dead,
   expect(await slow.api.charges.sweep(2, skewed[0])).toBe(1);
   const after = await database.pool.query("SELECT balance_msat FROM token WHERE token_id = $1", [tokenId]);
   expect(after.rows[0].balance_msat).toBe(balance);
-}, 30_000);
+});
 
 test("an end in a token is judged by the clock of the process that is asked", async () => {
   const lnd = fakeLnd();

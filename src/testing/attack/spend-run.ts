@@ -11,13 +11,13 @@ import { type SimulatedLightning, startSimulatedLightning } from "../../apps/dem
 import { CLOCK_MARGIN_SEC } from "../../core/spend/judge-sighting.ts";
 import type { PaymentLimits } from "../../core/spend/policy.ts";
 import { msat, unixSeconds } from "../../core/units.ts";
+import { compiled } from "../compiled.ts";
 import type { Random } from "../fuzz/random.ts";
 import { type Issued, issueInvoices } from "./spend-invoices.ts";
 import { judgeSpending, type SpendVerdict } from "./spend-judge.ts";
 import type { BeginSpending, ToPayer, ToSpendDriver } from "./spend-protocol.ts";
 
-const CHILD = new URL(`./spend-child${extname(import.meta.url)}`, import.meta.url);
-const EXEC_ARGV = CHILD.pathname.endsWith(".ts") ? ["--import", "tsx"] : [];
+const CHILD = compiled(new URL(`./spend-child${extname(import.meta.url)}`, import.meta.url));
 
 export type SpendAttack = {
   databaseUrl: string;
@@ -160,7 +160,7 @@ class Driver {
 
   #start(): void {
     const child = fork(CHILD, {
-      execArgv: EXEC_ARGV,
+      execArgv: [],
       serialization: "advanced",
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });

@@ -11,11 +11,11 @@ test("payers that are killed all the time never exceed the budget in any window,
   database = await openTestDatabase(4);
   const result = await runSpendAttack({
     databaseUrl: database.url,
-    payments: 60,
+    payments: 24,
     payers: 2,
     inFlight: 4,
     random: new Random(20_261_121),
-    blowAfter: 8,
+    blowAfter: 5,
     windowSec: 3,
     longestMs: 150_000,
     report: () => undefined,

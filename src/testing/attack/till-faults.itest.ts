@@ -124,4 +124,4 @@ test("a process that stops in the middle of a transaction does not stop the othe
   } finally {
     paused.release(true);
   }
-}, 20_000);
+});

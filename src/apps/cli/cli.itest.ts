@@ -1,8 +1,8 @@
 /** The command as a process of its own: exit codes, and what it says, as scripts see them. */
-import { spawn } from "node:child_process";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
+import { satrank as runSatrank } from "../../testing/satrank.ts";
 
 const node = `02${"79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}`;
 const eventId = "ab".repeat(32);
@@ -13,22 +13,7 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup();
 });
 
-type Ended = { code: number | null; out: string; err: string };
-
-function satrank(...words: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", "src/apps/cli/main.ts", ...words]);
-    cleanups.push(() => child.kill("SIGKILL"));
-    let [out, err] = ["", ""];
-    child.stdout.on("data", (chunk) => {
-      out += String(chunk);
-    });
-    child.stderr.on("data", (chunk) => {
-      err += String(chunk);
-    });
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
-}
+const satrank = (...words: string[]) => runSatrank(words);
 
 /** A port of this machine on which nobody listens. */
 async function closedPort(): Promise<number> {
