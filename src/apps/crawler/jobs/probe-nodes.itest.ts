@@ -1,25 +1,23 @@
 /** The job whole: real Postgres, real thread, and LND's interface in front of a network whose balances we know. */
 
-import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { closeLnd, connectLnd } from "../../../adapters/lnd/connect.ts";
 import { evidenceTable } from "../../../adapters/postgres/evidence.ts";
-import { graphVersions } from "../../../adapters/postgres/graph-version.ts";
 import { fromHex, toHex } from "../../../core/bytes.ts";
 import { verifyChain } from "../../../core/evidence/chain.ts";
-import { arcTail, type ChannelGraph, channelId, nodeKeyHex, outboundCount } from "../../../core/graph/channel-graph.ts";
+import { arcTail, channelId, nodeKeyHex, outboundCount } from "../../../core/graph/channel-graph.ts";
 import { graphFromRecords } from "../../../core/graph/records.ts";
 import type { ProbeFailure } from "../../../core/probe/read-outcome.ts";
 import type { ProbeHop } from "../../../core/probe/route.ts";
 import { SIMULATED_POLICY } from "../../../core/spend/policy.ts";
-import { msat, unixSeconds } from "../../../core/units.ts";
+import { msat } from "../../../core/units.ts";
 import type { ProbeResult } from "../../../oracle/probe/send-probe.ts";
 import { openTestDatabase, type TestDatabase } from "../../../testing/database.ts";
 import { hideNetwork, sendHtlc } from "../../../testing/hidden-network.ts";
 import { Refusal, startTestNode, type TestNode } from "../../../testing/lnd-node.ts";
+import { storeGraph } from "../../../testing/store-graph.ts";
 import { syntheticGraph } from "../../../testing/synthetic-graph.ts";
 import { now } from "../../clock.ts";
-import { rateGraph } from "../../rate-graph.ts";
 import { probeNodesJob } from "./probe-nodes.ts";
 
 const HEIGHT = 900_000;
@@ -41,7 +39,9 @@ let deleted: string[];
 
 beforeAll(async () => {
   database = await openTestDatabase();
-  await storeGraph(graph);
+  await storeGraph(database.pool, graph);
+  // So that what is asked decides, and not which ranks are published.
+  await database.pool.query("UPDATE node SET rank = NULL, rank_low = NULL, rank_high = NULL, scored_at = NULL");
 });
 afterAll(() => database.close());
 beforeEach(async () => {
@@ -209,27 +209,6 @@ async function ask(count: number): Promise<void> {
       [target, caller, now() - 60],
     );
   }
-}
-
-async function storeGraph(of: ChannelGraph): Promise<void> {
-  const { nodes: rows, ...reading } = rateGraph(of, now());
-  const versions = graphVersions(database.pool);
-  const holder = randomUUID();
-  await versions.claim(holder, 60);
-  async function* pages<Item>(...items: Item[][]) {
-    yield* items;
-  }
-  const at = unixSeconds(now() - 100);
-  await versions.checkpoint({
-    holder,
-    after: undefined,
-    at,
-    reading,
-    nodes: pages(rows),
-    history: pages([]),
-    sameAsBefore: false,
-  });
-  await database.pool.query("UPDATE node SET rank = NULL, rank_low = NULL, rank_high = NULL, scored_at = NULL");
 }
 
 function info(height: number) {
