@@ -159,7 +159,7 @@ test("clocks ten minutes off in both directions: nobody alive is taken for dead,
     await join(lnd, { keys: [OLD], skewSec: -600 }),
     await join(lnd, { keys: [OLD], skewSec: 600 }),
   ];
-  const token = await buy(slow, lnd, 1_000_000n);
+  const token = await buy(slow, lnd, 1_000_000_000n);
   const skewed = [unixSeconds(now() - 600), unixSeconds(now() + 600)] as const;
   let [serving, swept, served] = [true, 0, 0];
   const beats = [slow, fast].map(async ({ api: { charges } }, index) => {
