@@ -110,18 +110,23 @@ export function openLiveGraph(from: ChannelGraph): LiveGraph {
     graph = undefined;
   };
 
-  const disable = (arc: number) => {
-    const [tail, head] = [arcTail(current(), arc), arcHead(current(), arc)];
-    const slot = arcs.all.slotOfArc[arc]!;
-    const out = placeIn(outs.all.outArc, starts.all.outStart[tail]!, starts.all.outStart[tail + 1]!, arc);
-    slots.remove(slot);
-    outs.remove(out);
-    arcs.all.slotOfArc[arc] = -1;
-    renumberSlots(slots.all.inArc, slots.count, arcs.all.slotOfArc, slot);
-    shift(outs.all.outSlot, outs.count, slot, -1);
-    shiftFrom(starts.all.inStart, starts.count, head + 1, -1);
-    shiftFrom(starts.all.outStart, starts.count, tail + 1, -1);
-    graph = undefined;
+  /** Turns one direction off, or both of a channel: what lies behind them moves once. */
+  const disable = (...off: readonly number[]) => {
+    const removed = off.map((arc) => arcs.all.slotOfArc[arc]!);
+    for (const arc of off) {
+      const [tail, head] = [arcTail(current(), arc), arcHead(current(), arc)];
+      const slot = placeIn(slots.all.inArc, starts.all.inStart[head]!, starts.all.inStart[head + 1]!, arc);
+      const out = placeIn(outs.all.outArc, starts.all.outStart[tail]!, starts.all.outStart[tail + 1]!, arc);
+      slots.remove(slot);
+      outs.remove(out);
+      shiftFrom(starts.all.inStart, starts.count, head + 1, -1);
+      shiftFrom(starts.all.outStart, starts.count, tail + 1, -1);
+      arcs.all.slotOfArc[arc] = -1;
+      graph = undefined;
+    }
+    const [first = 0, second = Number.POSITIVE_INFINITY] = removed.sort((a, b) => a - b);
+    lower(outs.all.outSlot, outs.count, first, second);
+    renumberSlots(slots.all.inArc, slots.count, arcs.all.slotOfArc, first);
   };
 
   const setPolicy = (channel: number, fromA: boolean, policy: Policy): boolean => {
@@ -188,7 +193,8 @@ export function openLiveGraph(from: ChannelGraph): LiveGraph {
     return true;
   };
   const close = (channel: number) => {
-    for (const arc of [2 * channel, 2 * channel + 1]) if (arcs.all.slotOfArc[arc]! >= 0) disable(arc);
+    const enabled = [2 * channel, 2 * channel + 1].filter((arc) => arcs.all.slotOfArc[arc]! >= 0);
+    if (enabled.length > 0) disable(...enabled);
     channels.remove(channel);
     arcs.remove(channel);
     renumberArcs(2 * channel, -2);
@@ -243,6 +249,14 @@ export function openLiveGraph(from: ChannelGraph): LiveGraph {
 /** Adds `step` to every number from `least` on. */
 function shift(numbers: Uint32Array, count: number, least: number, step: number): void {
   for (let i = 0; i < count; i++) if (numbers[i]! >= least) numbers[i]! += step;
+}
+
+/** Takes one from every number above `first`, and another from those above `second`. */
+function lower(numbers: Uint32Array, count: number, first: number, second: number): void {
+  for (let i = 0; i < count; i++) {
+    const number = numbers[i]!;
+    if (number > first) numbers[i] = number > second ? number - 2 : number - 1;
+  }
 }
 
 /** Adds `step` to every number behind position `first`, that one included. */
