@@ -3,6 +3,7 @@ import { decodeChannel } from "../adapters/lnd/decode-channel.ts";
 import { readChannelGraph } from "../adapters/lnd/decode-channel-graph.ts";
 import { decodeGraphUpdate } from "../adapters/lnd/decode-graph-update.ts";
 import { errorCode, OracleError } from "../core/errors.ts";
+import type { Evidence } from "../core/evidence/observation.ts";
 import type { GraphChange } from "../core/graph/change.ts";
 import type { ChannelGraph } from "../core/graph/channel-graph.ts";
 import { decodeDelta, encodeDelta, MAX_DELTA_CHANGES } from "../core/graph/delta.ts";
@@ -97,9 +98,9 @@ export function createGraphService() {
     /** What the history has to remember of the last changes, a page at a time. */
     history: ({ from }: { from: number }): GraphChange[] => lasting.slice(from, from + PAGE),
 
-    /** Rates every node of the graph as it is, and writes the graph out. */
-    rate({ now }: { now: UnixSeconds }): Omit<RatedGraph, "nodes"> {
-      const { nodes, ...head } = rateGraph(held().graph, now);
+    /** Rates every node of the graph as it is, by recent evidence, and writes the graph out. */
+    rate({ now, evidence }: { now: UnixSeconds; evidence: readonly Evidence[] }): Omit<RatedGraph, "nodes"> {
+      const { nodes, ...head } = rateGraph(held().graph, now, evidence);
       rated = nodes;
       return moving(head, [head.body]);
     },

@@ -1,4 +1,5 @@
 /** The crawler's graph beside its event loop: LND's bytes go in, what is to be stored comes out. */
+import type { Evidence } from "../core/evidence/observation.ts";
 import type { GraphChange } from "../core/graph/change.ts";
 import type { UnixSeconds } from "../core/units.ts";
 import {
@@ -18,7 +19,7 @@ export type GraphThread = {
   read(bytes: Uint8Array, now: UnixSeconds): Promise<ReturnType<GraphService["read"]>>;
   advance(answers: Answered[], heard: Messages, now: UnixSeconds): Promise<Harvested>;
   history(): AsyncIterable<GraphChange[]>;
-  rate(now: UnixSeconds): Promise<Omit<RatedGraph, "nodes">>;
+  rate(now: UnixSeconds, evidence: readonly Evidence[]): Promise<Omit<RatedGraph, "nodes">>;
   nodes(): AsyncIterable<RatedNode[]>;
   close(): Promise<void>;
 };
@@ -33,7 +34,7 @@ export function openGraphThread(): GraphThread {
     read: (bytes, now) => thread.call("read", moving({ bytes, now }, [bytes])),
     advance: (answers, heard, now) => thread.call("advance", { answers, heard, now }),
     history: () => pages((from) => thread.call("history", { from })),
-    rate: (now) => thread.call("rate", { now }),
+    rate: (now, evidence) => thread.call("rate", { now, evidence }),
     nodes: () => pages((from) => thread.call("rows", { from })),
     close: thread.close,
   };

@@ -7,9 +7,8 @@ import { openLiveGraph } from "../core/graph/live-graph.ts";
 import { independentPeers } from "../core/graph/liveness.ts";
 import { offlineRatio } from "../core/graph/prior.ts";
 import { decodeSnapshot } from "../core/graph/snapshot.ts";
-import { sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
+import { drawMasks, sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
 import { believe } from "../core/probe/believe.ts";
-import { believedMasks } from "../core/probe/believed-masks.ts";
 import {
   type ChosenProbe,
   chooseProbes,
@@ -100,7 +99,7 @@ const service = {
     const scene = sceneOf(input);
     if (!scene || target === scene.source) return undefined;
     const amountMsat = Number(input.amount);
-    const masks = believedMasks(scene.worlds, scene.belief, amountMsat);
+    const masks = drawMasks(scene.worlds, amountMsat);
     const ownArcs = scene.own.filter(({ spendableMsat }) => spendableMsat >= amountMsat).map(({ arc }) => arc);
     return likeliestPaths(graph, masks, { source: scene.source, ownArcs }, input.limits).to(target);
   },
@@ -126,7 +125,7 @@ function sceneOf({ nodePubkey, own, evidence, now }: ProbeSituation): ProbeScene
   if (source < 0) return undefined;
   const belief = believe(graph, evidence, { now, graphAt: takenAt }, (node) => offlineRatio(peers[node]!));
   const worlds = sampleWorlds(graph, WORLD_SEED, belief.worlds);
-  return { worlds, belief, source, own: own.flatMap((channel) => ownArc(graph, source, channel)) };
+  return { worlds, source, own: own.flatMap((channel) => ownArc(graph, source, channel)) };
 }
 
 /** A channel that others do not know of yet is not used. */

@@ -11,7 +11,7 @@ import { graphVersions } from "../adapters/postgres/graph-version.ts";
 import { probeTable } from "../adapters/postgres/probe.ts";
 import { fromHex, toHex } from "../core/bytes.ts";
 import { OracleError } from "../core/errors.ts";
-import { EVIDENCE_WINDOW_SEC } from "../core/probe/believe.ts";
+import { EVIDENCE_LIMIT, EVIDENCE_WINDOW_SEC } from "../core/probe/believe.ts";
 import type { ProbeHop } from "../core/probe/route.ts";
 import type { ProbeLimits } from "../core/spend/policy.ts";
 import type { UnixSeconds } from "../core/units.ts";
@@ -20,9 +20,6 @@ import { FINAL_BLOCKS, type ProbeAnswer, type ProbeResult, type ProbingNode } fr
 import { now } from "./clock.ts";
 import type { PayingNode } from "./payments.ts";
 import { openProbeThread, type ProbeSituation, type ProbeThread } from "./probe-thread.ts";
-
-/** Evidence that a choice looks at, at most: the newest. */
-const EVIDENCE_LIMIT = 20_000;
 
 /** A situation, and a thread that has the newest graph. Close the thread afterwards. */
 export type Vantage = { node: ProbingNode; situation: ProbeSituation; thread: ProbeThread };

@@ -1,8 +1,10 @@
 /** A graph becomes what is stored of it: its snapshot, and a row with a score for each node. */
 import { createHash } from "node:crypto";
+import type { Evidence } from "../core/evidence/observation.ts";
 import { aliasOf, type ChannelGraph, inboundCount, nodeKeyHex } from "../core/graph/channel-graph.ts";
 import { encodeSnapshot } from "../core/graph/snapshot.ts";
-import { sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
+import { priorOfflineRatios, sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
+import { beliefInstant, believe } from "../core/probe/believe.ts";
 import { type NodeScore, scoreNodes } from "../core/score/rank.ts";
 import { drawReferences } from "../core/score/references.ts";
 import { type UnixSeconds, unixSeconds } from "../core/units.ts";
@@ -34,10 +36,13 @@ export type RatedGraph = {
   nodes: RatedNode[];
 };
 
-/** Writes the graph out and rates its nodes. */
-export function rateGraph(graph: ChannelGraph, takenAt: UnixSeconds): RatedGraph {
+/** Writes the graph out and rates its nodes, by what recent evidence (oldest first) leaves unknown. */
+export function rateGraph(graph: ChannelGraph, takenAt: UnixSeconds, evidence: readonly Evidence[] = []): RatedGraph {
   const body = encodeSnapshot(graph);
-  const scores = scoreNodes(sampleWorlds(graph, WORLD_SEED), drawReferences(graph, WORLD_SEED), takenAt);
+  const prior = priorOfflineRatios(graph);
+  const times = { now: beliefInstant(takenAt), graphAt: takenAt };
+  const { worlds } = believe(graph, evidence, times, (node) => prior[node]!);
+  const scores = scoreNodes(sampleWorlds(graph, WORLD_SEED, worlds), drawReferences(graph, WORLD_SEED), takenAt);
   return {
     // The same as snapshotDigest, in a fraction of its time.
     digest: new Uint8Array(createHash("sha256").update(body).digest()),

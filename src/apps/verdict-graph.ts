@@ -1,20 +1,25 @@
 /**
  * The graph of the verdict thread, with its worlds. What changes in it is worked in: policies in place, within the
- * millisecond; whatever moves channels, nodes or who is enabled beside the graph in use, in steps of a few milliseconds.
+ * millisecond; whatever moves channels, nodes, who is enabled or what is believed beside the graph in use, in steps of a few
+ * milliseconds.
  */
 import { createHash } from "node:crypto";
 import { equalBytes, toHex } from "../core/bytes.ts";
 import { OracleError } from "../core/errors.ts";
 import type { GraphChange } from "../core/graph/change.ts";
-import { findChannel, findNode, POLICY_ENABLED } from "../core/graph/channel-graph.ts";
+import { type ChannelGraph, findChannel, findNode, POLICY_ENABLED } from "../core/graph/channel-graph.ts";
 import { decodeDelta, digestAfter } from "../core/graph/delta.ts";
 import { AMOUNT_GRID_MSAT } from "../core/graph/engine.ts";
 import { evolveWorldsInSteps } from "../core/graph/evolve-worlds.ts";
 import { type LiveGraph, openLiveGraph } from "../core/graph/live-graph.ts";
 import { decodeSnapshot } from "../core/graph/snapshot.ts";
-import { NO_BELIEFS, sampleWorldsInSteps, WORLD_SEED } from "../core/graph/worlds.ts";
+import { priorOfflineRatios, sampleWorldsInSteps, WORLD_SEED } from "../core/graph/worlds.ts";
+import type { BeliefVersion } from "../core/intent/decision.ts";
+import type { Grounds } from "../core/intent/evidence.ts";
 import { createIntentWorld, type IntentWorld, refreshIntentWorld } from "../core/intent/resolve-intent.ts";
+import { type Belief, believeInSteps } from "../core/probe/believe.ts";
 import type { UnixSeconds } from "../core/units.ts";
+import { type EvidenceNews, openEvidenceBook } from "./evidence-book.ts";
 
 /** What a loaded graph holds. */
 export type LoadedGraph = { nodeCount: number; channelCount: number; arcCount: number; digest: string };
@@ -22,12 +27,23 @@ export type LoadedGraph = { nodeCount: number; channelCount: number; arcCount: n
 type Stored = { body: Uint8Array; deltas: readonly Uint8Array[]; takenAt: UnixSeconds };
 type Step = { delta: Uint8Array | undefined; digest: Uint8Array; takenAt: UnixSeconds };
 
-/** Holds no graph yet. `load` and `follow` must not run at the same time. */
+/** Holds no graph yet. `load`, `follow` and `learn` must not run at the same time. */
 export function createVerdictGraph() {
   let live: LiveGraph | undefined;
   let world: IntentWorld | undefined;
+  let belief: Belief | undefined;
   let digest: Uint8Array = new Uint8Array();
+  const book = openEvidenceBook();
 
+  const believeOf = (graph: ChannelGraph, graphAt: UnixSeconds, priorOffline?: Float64Array): Promise<Belief> => {
+    let prior = priorOffline;
+    const offline = (node: number) => {
+      prior ??= priorOfflineRatios(graph);
+      return prior[node]!;
+    };
+    return inSteps(believeInSteps(graph, book.read(), { now: book.version().at, graphAt }, offline));
+  };
+  const groundsOf = ({ told }: Belief): Grounds => ({ version: book.version(), told });
   const loaded = (): LoadedGraph => {
     const { nodeCount, channelCount, rows } = live!.graph;
     return { nodeCount, channelCount, arcCount: rows.inArc.length, digest: toHex(digest) };
@@ -45,30 +61,54 @@ export function createVerdictGraph() {
         await applyAll(next, decodeDelta(delta));
         named = digestAfter(named, delta);
       }
-      const worlds = await inSteps(sampleWorldsInSteps(next.graph, WORLD_SEED, NO_BELIEFS));
-      const fresh = createIntentWorld(worlds, toHex(named), takenAt);
+      const believed = await believeOf(next.graph, takenAt);
+      const worlds = await inSteps(sampleWorldsInSteps(next.graph, WORLD_SEED, believed.worlds));
+      const fresh = createIntentWorld(worlds, toHex(named), takenAt, groundsOf(believed));
       for (const amount of AMOUNT_GRID_MSAT) {
         fresh.engine.masks(amount);
         await pause();
       }
-      [live, world, digest] = [next, fresh, named];
+      [live, world, belief, digest] = [next, fresh, believed, named];
       return loaded();
     },
 
     /** @throws GRAPH_MALFORMED when the steps do not follow the graph that is held; it then stays as it was */
     async follow(steps: readonly Step[]): Promise<LoadedGraph> {
-      if (!live || !world) throw new OracleError("GRAPH_MALFORMED", "there is no graph for a change to follow");
+      if (!live || !world || !belief)
+        throw new OracleError("GRAPH_MALFORMED", "there is no graph for a change to follow");
       const named = nameAfter(digest, steps);
       const changes = steps.flatMap(({ delta }) => (delta ? decodeDelta(delta) : []));
       const takenAt = steps.at(-1)?.takenAt ?? world.takenAt;
-      if (changes.every(isInPlace(live))) {
+      if (changes.every(isInPlace(live)) && !isOverruled(belief, takenAt)) {
         for (const change of changes) live.apply(change);
         world = refreshIntentWorld(world, touchedBy(live, changes), toHex(named), takenAt);
       } else {
-        [live, world] = await evolve(live, world, changes, toHex(named), takenAt);
+        const next = openLiveGraph(live.graph);
+        await pause();
+        await applyAll(next, changes);
+        const believed = await believeOf(next.graph, takenAt);
+        const state = { graphDigest: toHex(named), takenAt, belief: believed, grounds: groundsOf(believed) };
+        world = await evolve(world, next.graph, touchedBy(next, changes), state);
+        [live, belief] = [next, believed];
       }
       digest = named;
       return loaded();
+    },
+
+    /**
+     * Takes in evidence, and draws anew what it is about. False when the news do not follow what is held: then they must
+     * begin again. @throws EVIDENCE_MALFORMED
+     */
+    async learn(news: EvidenceNews): Promise<boolean> {
+      if (!book.take(news)) return false;
+      if (news.more || !live || !world || !belief || isKnown(world.grounds.version, book.version())) return true;
+      const { takenAt, graphDigest, engine } = world;
+      const believed = await believeOf(live.graph, takenAt, engine.worlds.priorOffline);
+      const state = { graphDigest, takenAt, belief: believed, grounds: groundsOf(believed) };
+      const silent = isSilent(belief) && isSilent(believed);
+      world = silent ? { ...world, grounds: state.grounds } : await evolve(world, live.graph, new Set(), state);
+      belief = believed;
+      return true;
     },
   };
 }
@@ -106,24 +146,35 @@ function touchedBy(live: LiveGraph, changes: readonly GraphChange[]): Set<number
   return touched;
 }
 
+/** Whether a graph read at this time has the last word on an arc that is blocked. */
+function isOverruled({ blockedSince }: Belief, graphAt: UnixSeconds): boolean {
+  return [...blockedSince.values()].some((at) => at <= graphAt);
+}
+
+/** Whether nothing is believed about anything of the graph. */
+function isSilent({ worlds: { channels, offline, pairs, blocked } }: Belief): boolean {
+  return channels.size + offline.size + pairs.length + blocked.size === 0;
+}
+
+function isKnown(held: BeliefVersion, { position, at }: BeliefVersion): boolean {
+  return held.position === position && held.at === at;
+}
+
+/** The world of a changed graph, or of other beliefs; `touched` as evolving worlds have it. */
 async function evolve(
-  live: LiveGraph,
   world: IntentWorld,
-  changes: readonly GraphChange[],
-  digest: string,
-  takenAt: UnixSeconds,
-): Promise<[LiveGraph, IntentWorld]> {
-  const next = openLiveGraph(live.graph);
-  await pause();
-  await applyAll(next, changes);
-  const steps = evolveWorldsInSteps(world.engine.worlds, next.graph, touchedBy(next, changes), NO_BELIEFS);
+  graph: ChannelGraph,
+  touched: ReadonlySet<number>,
+  state: { graphDigest: string; takenAt: UnixSeconds; belief: Belief; grounds: Grounds },
+): Promise<IntentWorld> {
+  const steps = evolveWorldsInSteps(world.engine.worlds, graph, touched, state.belief.worlds);
   const { worlds, carry } = await inSteps(steps);
   const masks = [];
   for (const each of world.engine.remembered()) {
     masks.push(carry(each));
     await pause();
   }
-  return [next, createIntentWorld(worlds, digest, takenAt, masks)];
+  return createIntentWorld(worlds, state.graphDigest, state.takenAt, state.grounds, masks);
 }
 
 /** Changes between two pauses: some milliseconds. */

@@ -4,6 +4,7 @@ import { OracleError } from "../core/errors.ts";
 import type { Decision, DecisionRequest } from "../core/intent/decision.ts";
 import { resolveIntent } from "../core/intent/resolve-intent.ts";
 import type { UnixSeconds } from "../core/units.ts";
+import type { EvidenceNews } from "./evidence-book.ts";
 import { openThread, serveThread } from "./thread.ts";
 import { createVerdictGraph, type LoadedGraph } from "./verdict-graph.ts";
 
@@ -21,6 +22,8 @@ export type VerdictThread = {
   load(graph: GraphToLoad): Promise<LoadedGraph>;
   /** Goes on from the graph that is loaded. @throws GRAPH_MALFORMED when these steps do not follow it: load the newest then */
   follow(steps: readonly GraphStep[]): Promise<LoadedGraph>;
+  /** Takes in evidence. False when it does not follow what the thread holds, as after a crash: begin again then. */
+  learn(news: EvidenceNews): Promise<boolean>;
   /** What to begin with after a crash, from here on. */
   remember(graph: GraphToLoad): void;
   /** @throws GRAPH_NOT_READY before the first graph is loaded; OVERLOADED; TIMED_OUT */
@@ -43,7 +46,7 @@ export function openVerdictThread(): VerdictThread {
   const thread = openThread<typeof service>(NAME, import.meta.url, {
     maxWaiting: MAX_WAITING,
     maxWaitMs: MAX_WAIT_MS,
-    beside: ["load", "follow"],
+    beside: ["load", "follow", "learn"],
     first: () => last && { method: "load", input: last },
   });
   return {
@@ -58,6 +61,7 @@ export function openVerdictThread(): VerdictThread {
       if (last) last = { ...last, deltas: [...last.deltas, ...deltas], takenAt: steps.at(-1)?.takenAt ?? last.takenAt };
       return loaded;
     },
+    learn: (news) => thread.call("learn", news),
     remember(graph) {
       last = graph;
     },
@@ -80,6 +84,7 @@ function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
 const service = {
   load: (graph: GraphToLoad): Promise<LoadedGraph> => inTurn(() => held.load(graph)),
   follow: (steps: readonly GraphStep[]): Promise<LoadedGraph> => inTurn(() => held.follow(steps)),
+  learn: (news: EvidenceNews): Promise<boolean> => inTurn(() => held.learn(news)),
 
   decide(request: VerdictRequest): Decision {
     const world = held.world();

@@ -135,7 +135,7 @@ export async function playScript(
         read: async (bytes, now) => service.read({ bytes, now }),
         advance: async (answers, heard, now) => service.advance({ answers, heard, now }),
         history: () => pages((from) => service.history({ from })),
-        rate: async (now) => service.rate({ now }),
+        rate: async (now) => service.rate({ now, evidence: [] }),
         nodes: () => pages((from) => service.rows({ from })),
       },
       store: {

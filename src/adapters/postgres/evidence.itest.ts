@@ -59,6 +59,19 @@ test("entries come back as they were, by time and by attempt", async () => {
   expect(newest.at(-1)).toEqual(seen(7_001));
 });
 
+test("a reader begins after the place before which nothing is recent enough", async () => {
+  const table = evidenceTable(database.pool);
+  const place = await table.placeBefore(unixSeconds(1_790_000_000));
+  expect(place).toEqual(CHAIN_START);
+  await appendEvidence(database.pool, [seen(1, 1_795_000_000)]);
+  const newest = await table.placeBefore(unixSeconds(1_795_000_000));
+  const [entry] = await table.page(newest.position, 10);
+  expect(verifyChain([entry!], newest)).toMatchObject({ ok: true });
+  expect(JSON.parse(entry!.text)[1]).toBe(1_795_000_000);
+  const head = await table.placeBefore(unixSeconds(1_799_000_000));
+  expect(head).toEqual({ position: entry!.position, hash: entry!.hash });
+});
+
 test.each([
   { name: "a change", text: "UPDATE evidence SET entry = entry" },
   { name: "a deletion", text: "DELETE FROM evidence WHERE position = 1" },

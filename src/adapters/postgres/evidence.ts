@@ -1,6 +1,6 @@
 /** Table `evidence`: everything that was observed, in one hash chain that nothing can be taken out of. */
 import { decodeEvidence, encodeEvidence } from "../../core/evidence/canonical.ts";
-import type { Link } from "../../core/evidence/chain.ts";
+import { CHAIN_START, type ChainHead, type Link } from "../../core/evidence/chain.ts";
 import type { Evidence } from "../../core/evidence/observation.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
@@ -11,13 +11,24 @@ export async function appendEvidence(database: Queryable, evidence: readonly Evi
   await translated(database.query("SELECT append_evidence($1)", [evidence.map(encodeEvidence)]));
 }
 
+const MAX_POSITION = 2n ** 63n - 1n;
+
 export function evidenceTable(database: Queryable) {
   return {
     /** At most `limit` entries after a position, in their order, as they are stored. */
     async page(after: bigint, limit: number): Promise<Link[]> {
       const text = "SELECT position, hash, entry FROM evidence WHERE position > $1 ORDER BY position LIMIT $2";
       const { rows } = await translated(database.query(text, [after, limit]));
-      return rows.map((row) => ({ position: row.position, hash: row.hash, text: row.entry }));
+      return rows.map((row) => ({ position: row.position, hash: new Uint8Array(row.hash), text: row.entry }));
+    },
+
+    /** The place in the log after which everything observed since an instant comes. */
+    async placeBefore(at: UnixSeconds): Promise<ChainHead> {
+      const text = `SELECT position, hash FROM evidence
+        WHERE position < coalesce((SELECT min(position) FROM evidence WHERE observed_at >= $1), ${MAX_POSITION})
+        ORDER BY position DESC LIMIT 1`;
+      const { rows } = await translated(database.query({ name: "evidence-place", text, values: [at] }));
+      return rows[0] ? { position: rows[0].position, hash: new Uint8Array(rows[0].hash) } : CHAIN_START;
     },
 
     /** What was observed since an instant, oldest first: the newest `limit` of it. */

@@ -11,6 +11,7 @@ import { lookupInvoice, lookupProof } from "../../adapters/lnd/lookup-invoice.ts
 import { accountMoveTable } from "../../adapters/postgres/account-move.ts";
 import { type ChargeTable, chargeTable } from "../../adapters/postgres/charge.ts";
 import { type Database, openDatabase } from "../../adapters/postgres/connect.ts";
+import { evidenceTable } from "../../adapters/postgres/evidence.ts";
 import { graphTables } from "../../adapters/postgres/graph.ts";
 import { graphVersions } from "../../adapters/postgres/graph-version.ts";
 import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.ts";
@@ -80,7 +81,10 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const nodes = { primary: world.lnd, fallback: world.lndFallback };
   const lnd = openLndNodes(nodes, ["readonly", "invoice"], events, signal);
   const graph = graphTables(database);
-  const verdicts = watchVerdicts({ ...graphVersions(database), events }, signal);
+  const verdicts = watchVerdicts(
+    { ...graphVersions(database), evidence: evidenceTable(database), now, events },
+    signal,
+  );
   const health = createHealth(
     {
       lnd,

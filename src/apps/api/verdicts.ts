@@ -2,8 +2,10 @@
 import type { GraphPosition, StoredGraph, StoredVersion } from "../../adapters/postgres/graph-version.ts";
 import { toHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
+import type { UnixSeconds } from "../../core/units.ts";
 import type { Events } from "../events.ts";
 import { openVerdictThread, type VerdictRequest, type VerdictThread } from "../verdict-thread.ts";
+import { type EvidenceLog, followEvidence } from "./follow-evidence.ts";
 
 const POLL_MS = 1_000;
 /** Changes beyond this (some thousands) take longer to work in than the newest graph takes to load. */
@@ -13,6 +15,8 @@ export type VerdictPorts = {
   newest(): Promise<StoredGraph | undefined>;
   /** What followed a state, oldest first. */
   after(held: GraphPosition): Promise<StoredVersion[]>;
+  evidence: EvidenceLog;
+  now(): UnixSeconds;
   events: Pick<Events, "failed" | "graphLoaded" | "graphFollowed">;
 };
 
@@ -21,6 +25,7 @@ export type Verdicts = ReturnType<typeof watchVerdicts>;
 /** Watches the stored graph and follows it. Answers fail with GRAPH_NOT_READY until it is loaded for the first time. */
 export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
   const thread: VerdictThread = openVerdictThread();
+  const learn = followEvidence(ports.evidence, thread, ports.now);
   let held: GraphPosition | undefined;
   let loadedOnce = false;
   let timer: NodeJS.Timeout | undefined;
@@ -57,6 +62,8 @@ export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
     if (steps.length > 0) await follow(held, steps);
   };
   const loop = async () => {
+    // Before the graph, whose worlds are then drawn from it at once; an answer without it says so.
+    await learn().catch((error: unknown) => ports.events.failed("reading the evidence", error));
     await refresh().catch((error: unknown) => ports.events.failed("loading the graph", error));
     if (!signal.aborted) timer = setTimeout(() => void loop(), POLL_MS);
   };

@@ -4,7 +4,7 @@ import { WORDS } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
 import { cheapestPaths, type PathNet, type PathTree, preparePaths, repackChannel } from "./cheapest-path.ts";
 import { reachFrom, reachTarget } from "./reach.ts";
-import { drawMasks, type Masks, maskChannel, type Worlds } from "./worlds.ts";
+import { drawMasks, type Masks, maskChannel, maskPairs, type Worlds } from "./worlds.ts";
 
 /** The amounts whose masks are kept at hand, in msat: half decades from 1k to 3M sat. One per word of a set of worlds. */
 export const AMOUNT_GRID_MSAT = [1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9, 3e9] as const;
@@ -64,10 +64,12 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
       return passes.get(`grid ${target}`, () => reachTarget(graph, joined, target));
     },
     refresh: (channels) => {
-      for (const channel of channels) {
+      const touched = withPairs(worlds, channels);
+      for (const channel of touched) {
         repackChannel(net, channel);
         for (const each of masks.all()) redrawChannel(worlds, channel, each);
       }
+      for (const each of masks.all()) maskPairs(worlds, each.amountMsat, each.words);
       passes.forget();
       trees.forget();
       grid = undefined;
@@ -84,6 +86,15 @@ function joinGrid(masks: readonly Masks[]): Masks {
   for (let i = 0; i < words.length; i++) words[i] = masks[i % WORDS]!.words[i - (i % WORDS) + CENTRAL_GROUP]!;
   for (let i = 0; i < online.length; i++) online[i] = masks[0]!.online[i - (i % WORDS) + CENTRAL_GROUP]!;
   return { amountMsat: Number.NaN, words, online };
+}
+
+/** These channels, and those that are believed about together with them. */
+function withPairs({ beliefs }: Worlds, channels: Iterable<number>): Set<number> {
+  const touched = new Set(channels);
+  for (const { arcs } of beliefs.pairs) {
+    if (arcs.some((arc) => touched.has(arc >>> 1))) for (const arc of arcs) touched.add(arc >>> 1);
+  }
+  return touched;
 }
 
 function redrawChannel(worlds: Worlds, channel: number, { amountMsat, words }: Masks): void {

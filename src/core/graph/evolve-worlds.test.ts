@@ -24,15 +24,29 @@ const someGraph = fc.array(fc.nat({ max: 9 }), { minLength: 200, maxLength: 200 
   });
   return graphFromRecords(nodes.slice(0, 40 + dice[0]!), open).graph;
 });
-const someBeliefs = (graph: ChannelGraph): Beliefs => ({
-  channels: new Map([[3 % graph.channelCount, { low: 0.2, high: 0.6, weight: 0.7 }]]),
-  offline: new Map([[5 % graph.nodeCount, 0.5]]),
-});
+/** Something about some channels, nodes, pairs and arcs, by the dice. */
+const someBeliefs = (graph: ChannelGraph, dice: number): Beliefs => {
+  const some = (count: number, salt: number) => (dice * 7 + salt) % count;
+  const channel = some(graph.channelCount, 1);
+  const arcs = [2 * channel, 2 * some(graph.channelCount, 5) + 1];
+  return {
+    channels: new Map([
+      [some(graph.channelCount, 3), { low: 0.2, high: 0.6, weight: 0.7 + dice / 40 }],
+      [4 % graph.channelCount, { low: 0.1, high: 1, weight: 0.9 }],
+    ]),
+    offline: new Map([[some(graph.nodeCount, 2), 0.5]]),
+    pairs: dice % 3 === 0 ? [] : [{ arcs, amountMsat: 2e8, weight: 0.8 }],
+    blocked: new Set(dice % 2 === 0 ? [] : [2 * some(graph.channelCount, 9)]),
+  };
+};
 
 test("worlds that follow a graph from change to change are those drawn of it at once", () => {
   fc.assert(
-    fc.property(fc.array(someGraph, { minLength: 2, maxLength: 4 }), fc.boolean(), (graphs, believing) => {
-      const beliefsOf = (graph: ChannelGraph) => (believing ? someBeliefs(graph) : NO_BELIEFS);
+    fc.property(fc.array(someGraph, { minLength: 2, maxLength: 4 }), fc.array(fc.nat(9)), (graphs, dice) => {
+      const beliefsOf = (graph: ChannelGraph) => {
+        const told = dice[graphs.indexOf(graph)];
+        return told === undefined ? NO_BELIEFS : someBeliefs(graph, told);
+      };
       let worlds = sampleWorlds(graphs[0]!, SEED, beliefsOf(graphs[0]!));
       let masks = AMOUNTS.map((amount) => drawMasks(worlds, amount));
       for (const graph of graphs.slice(1)) {

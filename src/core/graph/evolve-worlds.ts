@@ -2,18 +2,20 @@
  * Worlds of a graph that changed, from those of the graph before. A draw depends on the seed and on what it is for, so it
  * holds as long as that exists: only what is new is drawn, and the result is what drawing everything anew would give.
  */
-import { WORDS } from "./bits.ts";
+import { WORDS, type WorldSet } from "./bits.ts";
 import { type ChannelGraph, compareKeys, KEY_BYTES } from "./channel-graph.ts";
 import { DRAW_WORDS } from "./draws.ts";
 import {
   type Beliefs,
   drawBalance,
+  drawFaded,
   drawOnline,
-  fadedWorlds,
   isLive,
   type Masks,
   maskChannel,
+  maskPairs,
   offlineRatios,
+  priorOfflineRatios,
   type Worlds,
 } from "./worlds.ts";
 
@@ -26,6 +28,8 @@ export type Evolution = {
 
 /** Rows of planes that no channel uses any more are given up when there are more of them than this share. */
 const WASTE = 0.25;
+/** Draws between two steps: some milliseconds. */
+const FADED_AT_ONCE = 256;
 
 /**
  * In short steps, between which a caller may do other work. `touched` holds every channel of the new graph whose policies,
@@ -41,21 +45,62 @@ export function* evolveWorldsInSteps(
   const nodeBefore = matchNodes(before.graph, graph);
   const balances = carryBalances(before, graph, channelBefore);
   yield;
-  const offline = offlineRatios(graph, beliefs);
+  // What the announcements say of a node holds as long as they do.
+  const priorOffline = graph === before.graph ? before.priorOffline : priorOfflineRatios(graph);
+  const offline = offlineRatios(priorOffline, beliefs);
   yield;
-  const faded = fadedWorlds(graph, before.seed, beliefs);
+  const faded = yield* carryFaded(before, graph, beliefs, channelBefore);
   const online = new Int32Array(graph.nodeCount * WORDS);
-  const worlds = { graph, seed: before.seed, beliefs, faded, ...balances, online, offline };
+  const worlds = { graph, seed: before.seed, beliefs, faded, ...balances, online, offline, priorOffline };
   const moved = carryOnline(before, worlds, nodeBefore);
   yield;
   const redrawn = new Uint8Array(graph.channelCount);
+  const told = believedAnew(before, worlds, channelBefore);
   for (let channel = 0; channel < graph.channelCount; channel++) {
-    const other = channelBefore[channel]! < 0 || touched.has(channel) || beliefs.channels.has(channel);
+    const other = channelBefore[channel]! < 0 || touched.has(channel) || told.has(channel);
     const endMoved = moved[graph.nodeA[channel]!]! | moved[graph.nodeB[channel]!]!;
-    const believed = before.beliefs.channels.size > 0 && before.beliefs.channels.has(channelBefore[channel]!);
-    if (other || endMoved !== 0 || believed) redrawn[channel] = 1;
+    if (other || endMoved !== 0) redrawn[channel] = 1;
   }
   return { worlds, carry: (masks) => carryMasks(before, worlds, masks, channelBefore, redrawn) };
+}
+
+/** By channel with a belief: the worlds in which it has faded; drawn anew where its weight is another. */
+function* carryFaded(
+  before: Worlds,
+  graph: ChannelGraph,
+  beliefs: Beliefs,
+  channelBefore: Int32Array,
+): Generator<void, Map<number, WorldSet>> {
+  const faded = new Map<number, WorldSet>();
+  let drawn = 0;
+  for (const [channel, { weight }] of beliefs.channels) {
+    const old = channelBefore[channel]!;
+    const same = before.beliefs.channels.get(old)?.weight === weight;
+    faded.set(channel, same ? before.faded.get(old)! : drawFaded(graph, before.seed, channel, weight));
+    if (!same && ++drawn % FADED_AT_ONCE === 0) yield;
+  }
+  return faded;
+}
+
+/** Channels of the new graph about which something else is believed than before. */
+function believedAnew(before: Worlds, { graph, beliefs }: Worlds, channelBefore: Int32Array): Set<number> {
+  const anew = new Set<number>();
+  for (let channel = 0; channel < graph.channelCount; channel++) {
+    const old = channelBefore[channel]!;
+    const [was, is] = [before.beliefs.channels.get(old), beliefs.channels.get(channel)];
+    const same = was === is || (was?.low === is?.low && was?.high === is?.high && was?.weight === is?.weight);
+    const shut = [0, 1].some(
+      (side) => before.beliefs.blocked.has(2 * old + side) !== beliefs.blocked.has(2 * channel + side),
+    );
+    if (!same || shut) anew.add(channel);
+  }
+  // What a pair is known to carry is added to what its channels hold by themselves.
+  for (const { arcs } of beliefs.pairs) for (const arc of arcs) anew.add(arc >>> 1);
+  const pairedBefore = new Set(before.beliefs.pairs.flatMap(({ arcs }) => arcs.map((arc) => arc >>> 1)));
+  for (let channel = 0; channel < graph.channelCount && pairedBefore.size > 0; channel++) {
+    if (pairedBefore.has(channelBefore[channel]!)) anew.add(channel);
+  }
+  return anew;
 }
 
 /** By channel: its index before, or -1. */
@@ -180,5 +225,6 @@ function carryMasks(
       for (let g = 0; g < WORDS; g++) words[to + g] = masks.words[from + g]!;
     }
   }
+  maskPairs(worlds, masks.amountMsat, words);
   return { amountMsat: masks.amountMsat, words, online: worlds.online };
 }

@@ -6,7 +6,7 @@ import { arcHead, arcTail, type ChannelGraph } from "./channel-graph.ts";
 import { createReachEngine } from "./engine.ts";
 import { reachAnyOf, reachFrom, reachTarget, withoutSlots } from "./reach.ts";
 import { type ChannelRecord, graphFromRecords } from "./records.ts";
-import { drawMasks, type Masks, sampleWorlds } from "./worlds.ts";
+import { drawMasks, type Masks, NO_BELIEFS, sampleWorlds } from "./worlds.ts";
 
 const cases = fc.record({
   seed: fc.nat(10_000),
@@ -75,7 +75,7 @@ test("a channel from the caller to a peer is worth exactly what the peer reaches
   };
   const joined = graphFromRecords([], [...channels, certain]).graph;
   // All named, since the new channel would otherwise speak for nodes' being online.
-  const beliefs = { channels: new Map(), offline: new Map(nodes.map((_, node) => [node, 0.2])) };
+  const beliefs = { ...NO_BELIEFS, offline: new Map(nodes.map((_, node) => [node, 0.2])) };
   const before = sampleWorlds(graph, 9, beliefs);
   const reached = reachTarget(graph, drawMasks(before, 1e7), target);
   const predicted = new Int32Array(WORDS).map(

@@ -10,7 +10,7 @@ import { type Beliefs, drawMasks, NO_BELIEFS, sampleWorlds, usableMsat } from ".
 const { nodes, channels } = syntheticGraph({ nodes: 80, channels: 240, seed: 5 });
 const { graph } = graphFromRecords(nodes, channels);
 const worlds = sampleWorlds(graph, 7);
-const alwaysOnline: Beliefs = { channels: new Map(), offline: new Map(nodes.map((_, node) => [node, 0])) };
+const alwaysOnline: Beliefs = { ...NO_BELIEFS, offline: new Map(nodes.map((_, node) => [node, 0])) };
 
 test("numbers are compared in planes as they are one by one", () => {
   const planes = new Int32Array(DRAW_WORDS);
@@ -120,6 +120,7 @@ test("no world has more money in a channel than the channel holds", () => {
 test("evidence replaces the prior by its weight", () => {
   const channel = largestChannel(graph);
   const beliefs = (weight: number): Beliefs => ({
+    ...NO_BELIEFS,
     channels: new Map([[channel, { low: 0.6, high: 1, weight }]]),
     offline: alwaysOnline.offline,
   });
@@ -136,7 +137,7 @@ test("evidence replaces the prior by its weight", () => {
 
 test("a node known to be offline receives nothing", () => {
   const node = graph.rows.outHead[0]!;
-  const beliefs: Beliefs = { channels: new Map(), offline: new Map([[node, 1]]) };
+  const beliefs: Beliefs = { ...NO_BELIEFS, offline: new Map([[node, 1]]) };
   const masks = drawMasks(sampleWorlds(graph, 7, beliefs), 1e6);
   for (let slot = graph.rows.inStart[node]!; slot < graph.rows.inStart[node + 1]!; slot++) {
     expect(countWorlds(masks.words, slot)).toBe(0);
@@ -149,7 +150,7 @@ test("a graph without channels has worlds too", () => {
 });
 
 function everyoneOnline(some: ChannelGraph): Beliefs {
-  return { channels: new Map(), offline: new Map(Array.from({ length: some.nodeCount }, (_, node) => [node, 0])) };
+  return { ...NO_BELIEFS, offline: new Map(Array.from({ length: some.nodeCount }, (_, node) => [node, 0])) };
 }
 
 function largerArcs(some: ChannelGraph): { id: string; slot: number }[] {

@@ -2,11 +2,15 @@
  * Beliefs as 256 jointly drawn worlds. In each world every channel has one balance, which serves both directions, and
  * every node is online or not; all amounts and all what-ifs share the same worlds, so their answers can be compared.
  */
+import { policyAdmits, usableMsat } from "./admits.ts";
 import { WORDS, type WorldSet } from "./bits.ts";
 import { arcHead, type ChannelGraph, KEY_BYTES } from "./channel-graph.ts";
 import { DRAW_RANGE, DRAW_WORDS, drawnAtLeast, drawUniform, mix, PLANES } from "./draws.ts";
 import { independentPeers } from "./liveness.ts";
-import { endsBelow, offlineRatio, SHAPES, shareBelow, USABLE_RATIO } from "./prior.ts";
+import { carryPair, type PairFact } from "./pair-facts.ts";
+import { endsBelow, offlineRatio, SHAPES, shareBelow } from "./prior.ts";
+
+export { policyAdmits, usableMsat };
 
 /** End A's share of the usable capacity lies between `low` and `high`; `weight` fades the evidence into the prior. */
 export type ChannelBelief = { readonly low: number; readonly high: number; readonly weight: number };
@@ -16,10 +20,13 @@ export type Beliefs = {
   readonly channels: ReadonlyMap<number, ChannelBelief>;
   /** Probability that a node is offline. */
   readonly offline: ReadonlyMap<number, number>;
+  readonly pairs: readonly PairFact[];
+  /** Arcs that carry nothing: gone, or disabled by a policy the graph does not have yet. */
+  readonly blocked: ReadonlySet<number>;
 };
 
 /** No evidence at all. */
-export const NO_BELIEFS: Beliefs = { channels: new Map(), offline: new Map() };
+export const NO_BELIEFS: Beliefs = { channels: new Map(), offline: new Map(), pairs: [], blocked: new Set() };
 
 /** The seed of published numbers: with the graph's digest it lets anyone recompute them. */
 export const WORLD_SEED = 1;
@@ -36,8 +43,9 @@ export type Worlds = {
   readonly planes: Int32Array;
   /** Worlds in which each node is online. */
   readonly online: Int32Array;
-  /** Probability that each node is offline, by evidence or by the prior. */
+  /** Probability that each node is offline, by evidence or by the prior; and by the prior alone. */
   readonly offline: Float64Array;
+  readonly priorOffline: Float64Array;
 };
 
 /** For one amount, by slot: the worlds in which the arc carries it and the node behind it is online. */
@@ -72,10 +80,11 @@ export function* sampleWorldsInSteps(graph: ChannelGraph, seed: number, beliefs:
     if (row % 1024 === 1023) yield;
   }
   yield;
-  const offline = offlineRatios(graph, beliefs);
+  const priorOffline = priorOfflineRatios(graph);
+  const offline = offlineRatios(priorOffline, beliefs);
   const faded = fadedWorlds(graph, seed, beliefs);
   const online = new Int32Array(graph.nodeCount * WORDS);
-  const worlds = { graph, seed, beliefs, faded, rowOfChannel, planes, online, offline };
+  const worlds = { graph, seed, beliefs, faded, rowOfChannel, planes, online, offline, priorOffline };
   const draws = new Int32Array(DRAW_WORDS);
   for (let node = 0; node < graph.nodeCount; node++) {
     drawOnline(worlds, node, draws);
@@ -94,21 +103,27 @@ export function drawBalance(planes: Int32Array, row: number, graph: ChannelGraph
   drawUniform(planes, row * DRAW_WORDS, seed, graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!);
 }
 
+/** By node: the probability that it is offline, as long as nobody has tried it. */
+export function priorOfflineRatios(graph: ChannelGraph): Float64Array {
+  return Float64Array.from(independentPeers(graph), offlineRatio);
+}
+
 /** By node: the probability that it is offline, by evidence or by the prior. */
-export function offlineRatios(graph: ChannelGraph, beliefs: Beliefs): Float64Array {
-  const offline = Float64Array.from(independentPeers(graph), offlineRatio);
+export function offlineRatios(prior: Float64Array, beliefs: Beliefs): Float64Array {
+  const offline = prior.slice();
   for (const [node, ratio] of beliefs.offline) offline[node] = ratio;
   return offline;
 }
 
 /** By channel with a belief: the worlds in which its evidence has faded. */
-export function fadedWorlds(graph: ChannelGraph, seed: number, beliefs: Beliefs): Map<number, WorldSet> {
+function fadedWorlds(graph: ChannelGraph, seed: number, beliefs: Beliefs): Map<number, WorldSet> {
   const faded = new Map<number, WorldSet>();
   for (const [channel, { weight }] of beliefs.channels) faded.set(channel, drawFaded(graph, seed, channel, weight));
   return faded;
 }
 
-function drawFaded(graph: ChannelGraph, seed: number, channel: number, weight: number): WorldSet {
+/** The worlds in which evidence of this weight about a channel has faded. */
+export function drawFaded(graph: ChannelGraph, seed: number, channel: number, weight: number): WorldSet {
   const draws = new Int32Array(DRAW_WORDS);
   drawUniform(draws, 0, seed ^ 0x5bd1e995, graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!);
   const threshold = Math.round(weight * DRAW_RANGE);
@@ -140,19 +155,16 @@ export function drawMasks(worlds: Worlds, amountMsat: number): Masks {
   for (let channel = 0; channel < graph.channelCount; channel++) {
     if (rowOfChannel[channel]! >= 0) maskChannel(worlds, channel, amountMsat, words);
   }
+  maskPairs(worlds, amountMsat, words);
   return { amountMsat, words, online: worlds.online };
 }
 
-/** Whether the announced policy and the capacity of an enabled arc admit an amount. */
-export function policyAdmits(graph: ChannelGraph, arc: number, amountMsat: number): boolean {
-  const { minHtlcMsat, maxHtlcMsat } = graph.policies;
-  const usable = usableMsat(graph, arc >>> 1);
-  return minHtlcMsat[arc]! <= amountMsat && amountMsat <= maxHtlcMsat[arc]! && amountMsat <= usable;
-}
-
-/** What a channel can hold at one end, in millisatoshis. */
-export function usableMsat(graph: ChannelGraph, channel: number): number {
-  return graph.capacitySat[channel]! * 1000 * USABLE_RATIO;
+/** Adds what pairs of nodes are known to carry, once the masks of their channels are drawn. Changes nothing the second time. */
+export function maskPairs({ graph, seed, online, beliefs }: Worlds, amountMsat: number, words: Int32Array): void {
+  for (const fact of beliefs.pairs) {
+    const fadedOf = (channel: number) => drawFaded(graph, seed, channel, fact.weight);
+    if (amountMsat <= fact.amountMsat) carryPair(graph, { amountMsat, words, online }, fact.arcs, fadedOf);
+  }
 }
 
 const EDGES = Float64Array.from(SHAPES, (shape) => shape.edge);
@@ -166,7 +178,7 @@ export function maskChannel(worlds: Worlds, channel: number, amountMsat: number,
   const ends = endsBelow(share);
   for (let arc = 2 * channel; arc <= 2 * channel + 1; arc++) {
     const slot = graph.rows.slotOfArc[arc]!;
-    if (slot < 0 || !policyAdmits(graph, arc, amountMsat)) continue;
+    if (slot < 0 || !policyAdmits(graph, arc, amountMsat) || worlds.beliefs.blocked.has(arc)) continue;
     const head = arcHead(graph, arc) * WORDS;
     const fromA = (arc & 1) === 0;
     for (let g = 0; g < WORDS; g++) {

@@ -3,7 +3,7 @@ import type { Interval } from "../score/interval.ts";
 import type { Msat, UnixSeconds } from "../units.ts";
 
 /** Names the computation behind a decision; logged with each prediction, so that models can be compared. */
-export const MODEL = "pair-reach-1";
+export const MODEL = "pair-reach-2";
 
 /** What is asked. Keys are 66 hex digits; a caller that is not announced has none. */
 export type DecisionRequest = {
@@ -62,6 +62,8 @@ export type Unknown = Statement<UnknownCode>;
 
 export type UnknownCode =
   | "balances-never-probed"
+  | "balances-partly-probed"
+  | "target-never-tried"
   | "caller-balances"
   | "caller-not-in-graph"
   | "graph-stale"
@@ -74,6 +76,26 @@ export type Route = {
   readonly cltvDelta: number;
   readonly hops: number;
   readonly path: readonly string[];
+};
+
+/** What probes have told of the channels at the target, at the caller and on the route tried first, and of the nodes there. */
+export type Probed = {
+  readonly channels: number;
+  readonly ofChannels: number;
+  /** Whether anybody has tried whether the target is online. */
+  readonly targetSighted: boolean;
+  readonly observations: number;
+  /** Null when there are none. */
+  readonly newestAgeSec: number | null;
+};
+
+/** The evidence that an answer was computed from: the log up to an entry, with ages counted to an instant. */
+export type BeliefVersion = {
+  /** Number of the newest entry; 0 for an empty log. */
+  readonly position: bigint;
+  /** Hash of that entry, in hex, which covers all before it. */
+  readonly head: string;
+  readonly at: UnixSeconds;
 };
 
 /** The answer. Where nothing can be said the interval is everything, and the probability what is known: 0. */
@@ -90,8 +112,15 @@ export type Decision = {
   /** At most three, the likeliest first. */
   readonly alternatives: readonly Alternative[];
   readonly unknowns: readonly Unknown[];
-  /** Announcements the answer leans on, and the age of the newest. */
-  readonly evidence: { readonly observations: number; readonly newestAgeSec: number };
+  readonly evidence: {
+    /** Announcements the answer leans on, and the age of the newest. */
+    readonly observations: number;
+    readonly newestAgeSec: number;
+    readonly probed: Probed;
+  };
+  readonly belief: BeliefVersion;
+  /** Of the worlds' draws: with the graph and the evidence it gives the same answer again. */
+  readonly seed: number;
   /** SHA-256 of the snapshot it was computed from, in hex. */
   readonly graphDigest: string;
   /** When that graph was read. */

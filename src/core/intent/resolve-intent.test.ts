@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { syntheticGraph } from "../../testing/synthetic-graph.ts";
 import { findNodeHex, nodeKeyHex, outboundCount } from "../graph/channel-graph.ts";
 import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "../graph/records.ts";
-import { type Beliefs, sampleWorlds } from "../graph/worlds.ts";
+import { type Beliefs, NO_BELIEFS, sampleWorlds } from "../graph/worlds.ts";
 import { msat, unixSeconds } from "../units.ts";
 import type { Decision } from "./decision.ts";
 import { createIntentWorld, type IntentWorld, resolveIntent } from "./resolve-intent.ts";
@@ -38,7 +38,7 @@ const build = (channels: ChannelRecord[], offline: [string, number][] = [], node
     channels,
   );
   const beliefs: Beliefs = {
-    channels: new Map(),
+    ...NO_BELIEFS,
     offline: new Map([
       ...Array.from({ length: graph.nodeCount }, (_, node) => [node, 0] as const),
       ...offline.map(([k, ratio]) => [findNodeHex(graph, k), ratio] as const),
@@ -244,7 +244,7 @@ test("an alternative amount is worth what asking for it says", () => {
 
 test("a channel to the proposed peer is worth what was promised", () => {
   // Everybody's offline rate is held, since a new channel speaks for those it joins.
-  const beliefs: Beliefs = { channels: new Map(), offline: new Map(synthetic.engine.worlds.offline.entries()) };
+  const beliefs: Beliefs = { ...NO_BELIEFS, offline: new Map(synthetic.engine.worlds.offline.entries()) };
   const held = createIntentWorld(sampleWorlds(graph, 4, beliefs), "", takenAt);
   let checked = 0;
   for (let i = 0; i < 300 && checked < 5; i++) {

@@ -10,6 +10,7 @@ import { findAlternatives } from "./alternatives.ts";
 import { type IntentCase, openCase, ratioOf } from "./case.ts";
 import { decide } from "./decide.ts";
 import type { Decision, DecisionRequest, Reason, Route } from "./decision.ts";
+import { type Grounds, gatherEvidence, NO_GROUNDS } from "./evidence.ts";
 import { explain, policiesUnknown } from "./reasons.ts";
 import { type GraphAges, listUnknowns } from "./unknowns.ts";
 
@@ -17,6 +18,7 @@ import { type GraphAges, listUnknowns } from "./unknowns.ts";
 export type IntentWorld = {
   readonly engine: ReachEngine;
   readonly references: readonly ReferenceCaller[];
+  readonly grounds: Grounds;
   readonly graphDigest: string;
   /** When the graph was read from a node. */
   readonly takenAt: UnixSeconds;
@@ -24,15 +26,17 @@ export type IntentWorld = {
   readonly newestUpdateAt: number;
 };
 
-/** Gathers what decisions need around a sample of worlds; `masks` are those of these worlds that are drawn already. */
+/** Gathers what decisions need around a sample of worlds, drawn from the evidence `grounds` names; `masks` are those of these worlds that are drawn already. */
 export function createIntentWorld(
   worlds: Worlds,
   graphDigest: string,
   takenAt: UnixSeconds,
+  grounds: Grounds = NO_GROUNDS,
   masks: Iterable<Masks> = [],
 ): IntentWorld {
   const { graph, seed } = worlds;
   return {
+    grounds,
     engine: createReachEngine(worlds, masks),
     references: drawReferences(graph, seed),
     graphDigest,
@@ -64,13 +68,16 @@ export function resolveIntent(world: IntentWorld, request: DecisionRequest): Dec
   const { graph } = engine;
   const target = findNodeHex(graph, request.target);
   const caller = request.caller === undefined ? -1 : findNodeHex(graph, request.caller);
-  const evidence = gatherEvidence(world, request, target, caller);
-  const { graphDigest, takenAt: asOf } = world;
+  const { graphDigest, grounds, takenAt: asOf } = world;
+  const origin = { belief: grounds.version, seed: engine.worlds.seed, graphDigest, asOf };
+  const evidenceOf = (path: Path | undefined) =>
+    gatherEvidence(graph, grounds, { target, caller, path }, { now: request.now, graphReadAt: asOf });
   const silence = refuse(graph, request, target);
-  if (silence) return { ...NOTHING_SAID, reasons: [silence], evidence, graphDigest, asOf };
+  if (silence) return { ...NOTHING_SAID, reasons: [silence], evidence: evidenceOf(undefined), ...origin };
 
   const asked = openCase(engine, references, caller, target, Number(request.amount));
   const path = caller < 0 ? undefined : pathFrom(engine.net, engine.pathsTo(target, asked.amountMsat), caller);
+  const evidence = evidenceOf(path);
   return {
     verdict: decide(asked.chance),
     ...asked.chance,
@@ -78,10 +85,9 @@ export function resolveIntent(world: IntentWorld, request: DecisionRequest): Dec
     route: path ? describeRoute(graph, path) : null,
     reasons: explain(asked, path),
     alternatives: findAlternatives(asked),
-    unknowns: listUnknowns(asked, agesOf(world, request.now)),
+    unknowns: listUnknowns(asked, evidence.probed, agesOf(world, request.now)),
     evidence,
-    graphDigest,
-    asOf,
+    ...origin,
   };
 }
 
@@ -154,21 +160,4 @@ function describeRoute(graph: ChannelGraph, path: Path): Route {
     hops: path.arcs.length,
     path: path.nodes.map((node) => nodeKeyHex(graph, node)),
   };
-}
-
-/** Announcements the answer leans on: policies towards the target and out of the caller; else the graph reading itself. */
-function gatherEvidence(
-  world: IntentWorld,
-  request: DecisionRequest,
-  target: number,
-  caller: number,
-): Decision["evidence"] {
-  const { graph } = world.engine;
-  const { inStart, inArc, outStart, outArc } = graph.rows;
-  const arcs = [
-    ...(target < 0 ? [] : inArc.subarray(inStart[target]!, inStart[target + 1]!)),
-    ...(caller < 0 ? [] : outArc.subarray(outStart[caller]!, outStart[caller + 1]!)),
-  ];
-  const newest = arcs.reduce((latest, arc) => Math.max(latest, graph.policies.updatedAt[arc]!), 0);
-  return { observations: arcs.length, newestAgeSec: Math.max(0, request.now - (newest || world.takenAt)) };
 }

@@ -2,7 +2,7 @@
 import { inboundCount } from "../graph/channel-graph.ts";
 import type { IntentCase } from "./case.ts";
 import { AVOID_BELOW, PAY_FROM } from "./decide.ts";
-import type { Unknown } from "./decision.ts";
+import type { Probed, Unknown } from "./decision.ts";
 
 /** A graph read longer ago than this is stale (the guard of `scoringStale`). */
 const STALE_AFTER_SEC = 7200;
@@ -15,15 +15,9 @@ const SPLIT_FROM_MSAT = 500_000_000;
 export type GraphAges = { readonly readSec: number; readonly silentSec: number | undefined };
 
 /** The unknowns of a case. */
-export function listUnknowns(asked: IntentCase, ages: GraphAges): Unknown[] {
-  const { graph, caller, target, chance, engine } = asked;
-  const unknowns: Unknown[] = [];
-  if (engine.worlds.beliefs.channels.size === 0) {
-    unknowns.push({
-      code: "balances-never-probed",
-      text: "No balance on the way has been probed: all follow the prior fitted on real probes.",
-    });
-  }
+export function listUnknowns(asked: IntentCase, probed: Probed, ages: GraphAges): Unknown[] {
+  const { graph, caller, target, chance } = asked;
+  const unknowns: Unknown[] = notTried(probed);
   unknowns.push(
     caller < 0
       ? {
@@ -49,6 +43,28 @@ export function listUnknowns(asked: IntentCase, ages: GraphAges): Unknown[] {
     unknowns.push({
       code: "single-part-only",
       text: "Computed for one part: a payment in several parts may do better.",
+    });
+  }
+  return unknowns;
+}
+
+function notTried({ channels, ofChannels, targetSighted }: Probed): Unknown[] {
+  const unknowns: Unknown[] = [];
+  if (channels === 0) {
+    unknowns.push({
+      code: "balances-never-probed",
+      text: "No balance on the first route, at the target or at the caller has been probed lately: all follow the prior fitted on real probes.",
+    });
+  } else if (channels < ofChannels) {
+    unknowns.push({
+      code: "balances-partly-probed",
+      text: `Of ${ofChannels} channels on the first route, at the target and at the caller, ${channels} were probed lately; the others follow the prior.`,
+    });
+  }
+  if (!targetSighted) {
+    unknowns.push({
+      code: "target-never-tried",
+      text: "No probe has told lately whether the target is online: what its peers announce speaks for it.",
     });
   }
   return unknowns;

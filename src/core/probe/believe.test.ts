@@ -3,10 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { Evidence, Observation } from "../evidence/observation.ts";
 import { countWorlds, WORLDS } from "../graph/bits.ts";
 import { graphFromRecords } from "../graph/records.ts";
-import { sampleWorlds } from "../graph/worlds.ts";
+import { drawMasks, sampleWorlds } from "../graph/worlds.ts";
 import { msat, unixSeconds } from "../units.ts";
 import { believe, EVIDENCE_WINDOW_SEC, findArc } from "./believe.ts";
-import { believedMasks } from "./believed-masks.ts";
 
 const NOW = 1_790_000_000;
 const [A, B] = ["a", "b"].map((digit) => `02${digit.repeat(64)}`) as [string, string];
@@ -59,7 +58,7 @@ describe("the share that end A holds", () => {
     expect([...channels.keys()]).toEqual([0]);
     expect(channels.get(0)!.low).toBeCloseTo(low, 9);
     expect(channels.get(0)!.high).toBeCloseTo(high, 9);
-    expect(channels.get(0)!.weight).toBe(1);
+    expect(channels.get(0)!.weight).toBe(0.995);
   });
 
   test("fades to a floor, and is forgotten", () => {
@@ -83,10 +82,10 @@ test("a sighting moves a node towards online or offline, and fades back to the p
 test("what is gone or disabled carries nothing, until the graph is newer than the word of it", () => {
   const gone = [seen({ kind: "channel-gone", ...from(A) }, 30)];
   const arc = findArc(graph, from(A));
-  expect([...beliefOf(gone, NOW - 60).blocked]).toEqual([arc]);
-  expect([...beliefOf(gone, NOW - 20).blocked]).toEqual([]);
+  expect([...beliefOf(gone, NOW - 60).worlds.blocked]).toEqual([arc]);
+  expect([...beliefOf(gone, NOW - 20).worlds.blocked]).toEqual([]);
   const belief = beliefOf(gone);
-  const masks = believedMasks(sampleWorlds(graph, 1, belief.worlds), belief, 1_000);
+  const masks = drawMasks(sampleWorlds(graph, 1, belief.worlds), 1_000);
   expect(countWorlds(masks.words, graph.rows.slotOfArc[arc]!)).toBe(0);
 });
 
@@ -94,11 +93,33 @@ test("what a pair has carried some channel of it carries, where its head is onli
   const fact: Observation = { kind: "pair-holds-at-least", from: A, to: B, amount: msat(900_000_000n) };
   const some = (evidence: Evidence[], amountMsat: number) => {
     const belief = beliefOf([seen({ kind: "online", node: B }), ...evidence]);
-    const { words } = believedMasks(sampleWorlds(graph, 1, belief.worlds), belief, amountMsat);
+    const { words } = drawMasks(sampleWorlds(graph, 1, belief.worlds), amountMsat);
     const [first, second] = [0, 2].map((arc) => graph.rows.slotOfArc[arc]! * 8);
     return countWorlds(words.slice(first!, first! + 8).map((word, g) => word | words[second! + g]!)) / WORLDS;
   };
   expect(some([], 9e8)).toBeLessThan(0.6);
   expect(some([seen(fact)], 9e8)).toBeGreaterThan(0.98);
   expect(some([seen(fact)], 9.5e8)).toBe(some([], 9.5e8));
+});
+
+test("a channel that held too little later is not the one that carried the pair's amount", () => {
+  const fact: Observation = { kind: "pair-holds-at-least", from: A, to: B, amount: msat(500_000_000n) };
+  const second: Observation = { ...below(A, 400_000_000n), channelId: 2n } as Observation;
+  const pairs = (...seenOf: Observation[]) => beliefOf(seenOf.map((each) => seen(each))).worlds.pairs;
+  const [first] = [findArc(graph, from(A))];
+  expect(pairs(fact)[0]!.arcs).toHaveLength(2);
+  expect(pairs(fact, second).map(({ arcs }) => arcs)).toEqual([[first]]);
+  expect(pairs(fact, second, below(A, 400_000_000n))).toEqual([]);
+  expect(pairs(fact, below(A, 600_000_000n))[0]!.arcs).toHaveLength(2);
+  expect(pairs(below(A, 400_000_000n), fact)[0]!.arcs).toHaveLength(2);
+});
+
+test("how much a belief rests on is counted, with the newest of it", () => {
+  const { told } = beliefOf([
+    seen(least(A, 1_000n), 50),
+    seen(below(B, 2_000n), 20),
+    seen({ kind: "online", node: B }, 9),
+  ]);
+  expect([...told.channels]).toEqual([[0, { observations: 2, newestAt: NOW - 20 }]]);
+  expect([...told.nodes]).toEqual([[1, { observations: 1, newestAt: NOW - 9 }]]);
 });

@@ -1,22 +1,31 @@
 /**
- * What recent evidence makes of the worlds in which the next probes are chosen.
+ * What recent evidence makes of the worlds that answers, ranks and the next probes are drawn from (docs/scoring.md §1).
  *
  * A channel has one interval for the share that end A holds, whichever direction was observed; where two observations
  * contradict each other the newer one wins. The interval is mixed with the prior, by a weight that fades with age down to a
  * floor, and what is older than the window is not used at all: then nothing is believed, and there is something to ask.
  */
-import type { Direction, Evidence } from "../evidence/observation.ts";
-import { arcHead, arcTail, type ChannelGraph, findNodeHex, nodeKeyHex } from "../graph/channel-graph.ts";
+import type { Evidence } from "../evidence/observation.ts";
+import { type ChannelGraph, findNodeHex } from "../graph/channel-graph.ts";
+import type { PairFact } from "../graph/pair-facts.ts";
 import { type Beliefs, type ChannelBelief, usableMsat } from "../graph/worlds.ts";
 import type { UnixSeconds } from "../units.ts";
-import { findChannel } from "./find-channel.ts";
+import { arcsBetween, findArc } from "./find-arc.ts";
+
+export { findArc };
 
 /** Evidence that is older says nothing any more. */
 export const EVIDENCE_WINDOW_SEC = 3 * 86_400;
+/** Evidence that beliefs are made of, at most: the newest. */
+export const EVIDENCE_LIMIT = 20_000;
 
+/** How often beliefs fade: ages are counted to whole steps, so that every process believes the same of the same log. */
+const FADE_STEP_SEC = 300;
 const BOUND_HALF_LIFE_SEC = 43_200;
 /** A floor of 0.8 is at most .001 of Brier from the best in every simulated drift; without drift it costs next to nothing. */
 const WEIGHT_FLOOR = 0.8;
+/** Blame can be mislaid, and a balance can move while its word travels: nothing that is remembered is certain. */
+const WEIGHT_CEILING = 0.995;
 const ONLINE_HALF_LIFE_SEC = 86_400;
 const OFFLINE_HALF_LIFE_SEC = 7_200;
 /** How much a fresh sighting moves the probability of being offline, towards 0 or towards 1. */
@@ -24,87 +33,136 @@ const ONLINE_FACTOR = 0.02;
 const OFFLINE_CERTAINTY = 0.97;
 /** The narrowest interval of shares: bounds a hair's breadth apart would leave worlds no room. */
 const NARROWEST = 1e-6;
+/** Observations between two steps: about a millisecond. */
+const READ_AT_ONCE = 250;
 
-/** The best of the channels from `tail` to `head` held this amount. */
-export type PairFact = {
-  readonly arcs: readonly number[];
-  readonly amountMsat: number;
-  readonly weight: number;
-};
+/** How much was observed of a channel or of a node, and when last. */
+export type Told = { readonly observations: number; readonly newestAt: UnixSeconds };
 
+/** Beliefs, and what they rest on; all by index in the graph. */
 export type Belief = {
   readonly worlds: Beliefs;
-  readonly pairs: readonly PairFact[];
-  /** Arcs that are gone, or disabled by a policy the graph does not have yet. */
-  readonly blocked: ReadonlySet<number>;
+  /** When the word came that an arc is gone or disabled, for those that are blocked. */
+  readonly blockedSince: ReadonlyMap<number, UnixSeconds>;
+  readonly told: { readonly channels: ReadonlyMap<number, Told>; readonly nodes: ReadonlyMap<number, Told> };
 };
 
-/**
- * What `evidence`, oldest first, says about this graph at `now`. `graphAt` is when the graph was read: what it shows by
- * itself is not overruled by older evidence. `priorOffline` is by node.
- */
+/** The instants that ages are counted to. `graphAt` is when the graph was read: what it shows by itself is not overruled by older evidence. */
+export type BeliefTimes = { readonly now: UnixSeconds; readonly graphAt: UnixSeconds };
+
+/** The instant that ages are counted to at this time. */
+export function beliefInstant(now: UnixSeconds): UnixSeconds {
+  return (now - (now % FADE_STEP_SEC)) as UnixSeconds;
+}
+
+/** What `evidence`, oldest first, says about this graph. `priorOffline` is by node. */
 export function believe(
   graph: ChannelGraph,
   evidence: Iterable<Evidence>,
-  times: { readonly now: UnixSeconds; readonly graphAt: UnixSeconds },
+  times: BeliefTimes,
   priorOffline: (node: number) => number,
 ): Belief {
+  const steps = believeInSteps(graph, evidence, times, priorOffline);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same in short steps, between which a caller may do other work. */
+export function* believeInSteps(
+  graph: ChannelGraph,
+  evidence: Iterable<Evidence>,
+  times: BeliefTimes,
+  priorOffline: (node: number) => number,
+): Generator<void, Belief> {
   const channels = new Map<number, ChannelBelief>();
   const offline = new Map<number, number>();
-  const pairs: PairFact[] = [];
-  const blocked = new Set<number>();
+  const blockedSince = new Map<number, UnixSeconds>();
+  const told = { channels: new Map<number, Told>(), nodes: new Map<number, Told>() };
+  let pairs: PairFact[] = [];
+  let read = 0;
   for (const { observedAt, observation: seen } of evidence) {
+    if (++read % READ_AT_ONCE === 0) yield;
     const ageSec = Math.max(0, times.now - observedAt);
     if (ageSec > EVIDENCE_WINDOW_SEC) continue;
-    const weight = Math.max(WEIGHT_FLOOR, 2 ** (-ageSec / BOUND_HALF_LIFE_SEC));
+    const weight = Math.min(WEIGHT_CEILING, Math.max(WEIGHT_FLOOR, 2 ** (-ageSec / BOUND_HALF_LIFE_SEC)));
     switch (seen.kind) {
       case "holds-at-least":
       case "holds-below": {
         const arc = findArc(graph, seen);
         if (arc < 0) break;
-        const share = Math.min(1, Number(seen.amount) / usableMsat(graph, arc >>> 1));
-        // End A holds x, end B the rest: what B has at least, A has at most.
-        const isLow = (seen.kind === "holds-at-least") === ((arc & 1) === 0);
-        channels.set(arc >>> 1, narrow(channels.get(arc >>> 1), isLow, (arc & 1) === 0 ? share : 1 - share, weight));
+        const isLeast = seen.kind === "holds-at-least";
+        narrow(channels, graph, { arc, amountMsat: Number(seen.amount), isLeast }, weight);
+        note(told.channels, arc >>> 1, observedAt);
+        if (seen.kind === "holds-below") pairs = withoutArc(pairs, arc, Number(seen.amount));
         break;
       }
       case "pair-holds-at-least": {
         const arcs = arcsBetween(graph, seen.from, seen.to);
         if (arcs.length > 0) pairs.push({ arcs, amountMsat: Number(seen.amount), weight });
+        for (const arc of arcs) note(told.channels, arc >>> 1, observedAt);
         break;
       }
       case "online":
       case "reached":
-        fade(offline, findNodeHex(graph, seen.node), (prior) => prior * ONLINE_FACTOR, ageSec / ONLINE_HALF_LIFE_SEC);
+        fade(seen.node, observedAt, (prior) => prior * ONLINE_FACTOR, ageSec / ONLINE_HALF_LIFE_SEC);
         break;
-      case "offline":
-        fade(
-          offline,
-          findNodeHex(graph, seen.node),
-          (prior) => 1 - (1 - prior) * (1 - OFFLINE_CERTAINTY),
-          ageSec / OFFLINE_HALF_LIFE_SEC,
-        );
+      case "offline": {
+        const away = (prior: number) => 1 - (1 - prior) * (1 - OFFLINE_CERTAINTY);
+        fade(seen.node, observedAt, away, ageSec / OFFLINE_HALF_LIFE_SEC);
         break;
+      }
       case "channel-gone":
       case "policy-stale": {
         const arc = findArc(graph, seen);
         const lasts = seen.kind === "channel-gone" || seen.fault === "disabled";
-        if (arc >= 0 && lasts && observedAt > times.graphAt) blocked.add(arc);
+        if (arc >= 0 && lasts && observedAt > times.graphAt) blockedSince.set(arc, observedAt);
         break;
       }
     }
   }
-  return { worlds: { channels, offline }, pairs, blocked };
+  return { worlds: { channels, offline, pairs, blocked: new Set(blockedSince.keys()) }, blockedSince, told };
 
-  function fade(into: Map<number, number>, node: number, told: (prior: number) => number, halfLives: number): void {
+  function fade(key: string, at: UnixSeconds, tells: (prior: number) => number, halfLives: number): void {
+    const node = findNodeHex(graph, key);
     if (node < 0) return;
     const prior = priorOffline(node);
-    into.set(node, prior + (told(prior) - prior) * 2 ** -halfLives);
+    offline.set(node, prior + (tells(prior) - prior) * 2 ** -halfLives);
+    note(told.nodes, node, at);
   }
 }
 
-/** Cuts an interval at a new bound. One that contradicts the other side drops it. */
-function narrow(belief: ChannelBelief | undefined, isLow: boolean, bound: number, weight: number): ChannelBelief {
+function note(into: Map<number, Told>, index: number, at: UnixSeconds): void {
+  const { observations, newestAt } = into.get(index) ?? { observations: 0, newestAt: at };
+  into.set(index, { observations: observations + 1, newestAt: at > newestAt ? at : newestAt });
+}
+
+/** Facts after an arc was found to hold less than an amount: it is none of those that may have held as much. */
+function withoutArc(pairs: readonly PairFact[], arc: number, belowMsat: number): PairFact[] {
+  return pairs.flatMap((fact) => {
+    if (belowMsat > fact.amountMsat || !fact.arcs.includes(arc)) return [fact];
+    const arcs = fact.arcs.filter((each) => each !== arc);
+    return arcs.length === 0 ? [] : [{ ...fact, arcs }];
+  });
+}
+
+/** Cuts a channel's interval at what the tail of an arc holds at least, or holds less than. */
+function narrow(
+  channels: Map<number, ChannelBelief>,
+  graph: ChannelGraph,
+  { arc, amountMsat, isLeast }: { arc: number; amountMsat: number; isLeast: boolean },
+  weight: number,
+): void {
+  const channel = arc >>> 1;
+  const fromA = (arc & 1) === 0;
+  const share = Math.min(1, amountMsat / usableMsat(graph, channel));
+  // End A holds x, end B the rest: what B has at least, A has at most.
+  channels.set(channel, cut(channels.get(channel), isLeast === fromA, fromA ? share : 1 - share, weight));
+}
+
+/** An interval with a new bound. One that contradicts the other side drops it. */
+function cut(belief: ChannelBelief | undefined, isLow: boolean, bound: number, weight: number): ChannelBelief {
   const { low, high } = belief ?? { low: 0, high: 1 };
   const share = Math.min(Math.max(bound, 0), 1);
   if (isLow) {
@@ -113,24 +171,4 @@ function narrow(belief: ChannelBelief | undefined, isLow: boolean, bound: number
   }
   const to = Math.max(Math.min(high, share), NARROWEST);
   return { low: to - low < NARROWEST ? 0 : low, high: to, weight };
-}
-
-/** The arc of a direction, or -1 when the graph has no such channel between these nodes. */
-export function findArc(graph: ChannelGraph, { channelId, from, to }: Direction): number {
-  const channel = findChannel(graph, channelId);
-  if (channel < 0) return -1;
-  for (const arc of [2 * channel, 2 * channel + 1]) {
-    if (nodeKeyHex(graph, arcTail(graph, arc)) === from && nodeKeyHex(graph, arcHead(graph, arc)) === to) return arc;
-  }
-  return -1;
-}
-
-/** Enabled arcs from one node to another. */
-function arcsBetween(graph: ChannelGraph, from: string, to: string): number[] {
-  const [tail, head] = [findNodeHex(graph, from), findNodeHex(graph, to)];
-  if (tail < 0 || head < 0) return [];
-  const { inStart, inArc, inTail } = graph.rows;
-  const arcs: number[] = [];
-  for (let slot = inStart[head]!; slot < inStart[head + 1]!; slot++) if (inTail[slot] === tail) arcs.push(inArc[slot]!);
-  return arcs;
 }

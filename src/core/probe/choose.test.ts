@@ -68,7 +68,7 @@ function prepare(seed: number): Case {
 function sceneOf({ network, source, own, peers }: Case, evidence: readonly Evidence[], second: number): ProbeScene {
   const times = { now: unixSeconds(START + second), graphAt: unixSeconds(START) };
   const belief = believe(network.graph, evidence, times, (node) => offlineRatio(peers[node]!));
-  return { worlds: sampleWorlds(network.graph, 1, belief.worlds), belief, source, own };
+  return { worlds: sampleWorlds(network.graph, 1, belief.worlds), source, own };
 }
 
 /** Sends `count` probes one after the other, and gives back what they proved. */

@@ -6,10 +6,8 @@ import { type WorldSet, worldsAt } from "../graph/bits.ts";
 import { arcHead, arcTail, type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
 import { AMOUNT_GRID_MSAT } from "../graph/engine.ts";
 import { reachTarget } from "../graph/reach.ts";
-import { type Masks, policyAdmits, type Worlds } from "../graph/worlds.ts";
+import { drawMasks, type Masks, policyAdmits, type Worlds } from "../graph/worlds.ts";
 import type { ProbeLimits } from "../spend/policy.ts";
-import type { Belief } from "./believe.ts";
-import { believedMasks } from "./believed-masks.ts";
 import { type LikeliestPaths, likeliestPaths } from "./likeliest-paths.ts";
 import { type AskedQuestion, brierOf, brierReduction, outcomesOf } from "./value.ts";
 
@@ -24,11 +22,9 @@ export type ProbeQuestion = {
 /** One of our channels, and what it can send now. */
 export type OwnChannel = { readonly arc: number; readonly spendableMsat: number };
 
-/** What a choice is made from. */
+/** What a choice is made from: worlds as the evidence leaves them, our node, and its channels. */
 export type ProbeScene = {
   readonly worlds: Worlds;
-  readonly belief: Belief;
-  /** Our node. */
   readonly source: number;
   readonly own: readonly OwnChannel[];
 };
@@ -68,7 +64,7 @@ export function chooseProbes(
 
 /** Where a question's answer is yes, by question. For whoever wants the probability as it is believed. */
 export function answerQuestions(scene: ProbeScene, questions: readonly ProbeQuestion[]): AskedQuestion[] {
-  const masks = remember((amountMsat) => believedMasks(scene.worlds, scene.belief, amountMsat));
+  const masks = remember((amountMsat) => drawMasks(scene.worlds, amountMsat));
   return answer(scene, masks, questions);
 }
 
@@ -80,8 +76,8 @@ export function nearGrid(amountMsat: number): number {
 
 type View = { masks: (amountMsat: number) => Masks; paths: (amountMsat: number) => LikeliestPaths; amounts: number[] };
 
-function viewOf({ worlds, belief, source, own }: ProbeScene, limits: ProbeLimits): View {
-  const masks = remember((amountMsat) => believedMasks(worlds, belief, amountMsat));
+function viewOf({ worlds, source, own }: ProbeScene, limits: ProbeLimits): View {
+  const masks = remember((amountMsat) => drawMasks(worlds, amountMsat));
   const paths = remember((amountMsat) => {
     const ownArcs = own.filter(({ spendableMsat }) => spendableMsat >= amountMsat).map(({ arc }) => arc);
     return likeliestPaths(worlds.graph, masks(amountMsat), { source, ownArcs }, limits);

@@ -6,10 +6,9 @@ import { seededRandom, syntheticGraph } from "../../testing/synthetic-graph.ts";
 import type { Observation } from "../evidence/observation.ts";
 import { arcTail, type ChannelGraph, findNodeHex } from "../graph/channel-graph.ts";
 import { graphFromRecords } from "../graph/records.ts";
-import { sampleWorlds } from "../graph/worlds.ts";
+import { drawMasks, sampleWorlds } from "../graph/worlds.ts";
 import { msat, unixSeconds } from "../units.ts";
-import { believe, findArc } from "./believe.ts";
-import { believedMasks } from "./believed-masks.ts";
+import { findArc } from "./believe.ts";
 import { likeliestPaths } from "./likeliest-paths.ts";
 import { readOutcome } from "./read-outcome.ts";
 import { layRoute, type ProbeHop } from "./route.ts";
@@ -192,11 +191,9 @@ describe("on random networks with honest blame", () => {
 /** Routes from random sources to random targets, of random amounts. */
 function* routes(graph: ChannelGraph, random: () => number, count: number): Generator<ProbeHop[]> {
   const worlds = sampleWorlds(graph, 1);
-  const times = { now: unixSeconds(1_770_000_000), graphAt: unixSeconds(1_770_000_000) };
-  const nothing = believe(graph, [], times, () => 0);
   for (let i = 0; i < count; i++) {
     const amount = [1e6, 1e7, 1e8][i % 3]!;
-    const masks = believedMasks(worlds, nothing, amount);
+    const masks = drawMasks(worlds, amount);
     const source = arcTail(graph, graph.rows.inArc[Math.floor(random() * graph.rows.inArc.length)]!);
     const ownArcs = [...graph.rows.outArc.subarray(graph.rows.outStart[source]!, graph.rows.outStart[source + 1]!)];
     const paths = likeliestPaths(graph, masks, { source, ownArcs }, { maxHops: 8, maxCltvBlocks: 2_000 });

@@ -13,7 +13,7 @@ import { chanceOf } from "./interval.ts";
 import type { ReferenceCaller } from "./references.ts";
 
 /** Names the computation behind a rank, for readers who compare. */
-export const SCORE_MODEL = "node-reach-1";
+export const SCORE_MODEL = "node-reach-2";
 
 /** What is published about a node. */
 export type NodeScore = {

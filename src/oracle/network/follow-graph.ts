@@ -261,6 +261,12 @@ function openTerm<Stored extends { position: Position }, Change, Rated extends {
 }
 
 /** What may be otherwise in a moment. */
-const WAITED_OUT = new Set<ErrorCode | undefined>(["LND_UNAVAILABLE", "LND_REFUSED", "GRAPH_MALFORMED", "OVERLOADED"]);
+const WAITED_OUT = new Set<ErrorCode | undefined>([
+  "LND_UNAVAILABLE",
+  "LND_REFUSED",
+  "DATABASE_UNAVAILABLE",
+  "GRAPH_MALFORMED",
+  "OVERLOADED",
+]);
 
 async function* none<Change>(): AsyncGenerator<Change[]> {}

@@ -24,6 +24,7 @@ const question = z.object({
   amountMsat: amountMsatInput.refine((amount) => amount <= MAX_AMOUNT, "at most 10 BTC").optional(),
 });
 
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const statement = z.object({ code: z.string(), text: z.string() });
 const alternative = statement.extend({
   kind: z.enum(["amount", "first-hop", "last-hop", "target"]),
@@ -38,6 +39,23 @@ const route = z.object({
   hops: z.int().min(1),
   path: z.array(nodeKey),
 });
+const probed = z.object({
+  channels: z.int().min(0).meta({ description: "Channels about which probes have told something lately" }),
+  ofChannels: z
+    .int()
+    .min(0)
+    .meta({ description: "Channels at the target, at the caller and on the route tried first" }),
+  targetSighted: z.boolean().meta({ description: "Whether a probe has told lately if the target is online" }),
+  observations: z.int().min(0),
+  newestAgeSec: z.int().min(0).nullable(),
+});
+const belief = z
+  .object({
+    position: z.string().regex(/^\d+$/).meta({ description: "Number of the newest entry of the evidence log" }),
+    head: hash.meta({ description: "Hash of that entry, which covers all before it" }),
+    at: unixTime.meta({ description: "What ages of evidence are counted to" }),
+  })
+  .meta({ description: "The evidence the answer was computed from" });
 const answer = z.object({
   verdict: z.enum(["pay", "caution", "avoid", "insufficient"]),
   probability: probability.meta({ description: "That some route works within twelve tries" }),
@@ -50,12 +68,15 @@ const answer = z.object({
   reasons: z.array(statement.extend({ wouldChange: z.string().nullable() })),
   alternatives: z.array(alternative).max(3),
   unknowns: z.array(statement),
-  evidence: z.object({ observations: z.int().min(0), newestAgeSec: z.int().min(0) }),
+  evidence: z.object({
+    observations: z.int().min(0).meta({ description: "Announcements the answer leans on" }),
+    newestAgeSec: z.int().min(0),
+    probed,
+  }),
+  belief,
+  seed: z.int().meta({ description: "Of the worlds' draws" }),
   predictionId: z.uuid().meta({ description: "The logged prediction, to be quoted in a report" }),
-  graphDigest: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .meta({ description: "SHA-256 of the graph that was asked" }),
+  graphDigest: hash.meta({ description: "SHA-256 of the graph that was asked" }),
   asOf: unixTime.meta({ description: "When that graph was read from the node" }),
 });
 
@@ -105,12 +126,13 @@ export function resolveIntent(ports: IntentPorts, price: Msat): PaidOperation<Qu
 
 /** The decision as JSON carries it: amounts as decimal text. */
 function present(decision: Decision) {
-  const { route, alternatives, reasons, unknowns } = decision;
+  const { route, alternatives, reasons, unknowns, belief } = decision;
   return {
     ...decision,
     route: route && { ...route, feeMsat: String(route.feeMsat), path: [...route.path] },
     reasons: [...reasons],
     alternatives: alternatives.map((each) => ({ ...each, amountMsat: String(each.amountMsat) })),
     unknowns: [...unknowns],
+    belief: { ...belief, position: String(belief.position) },
   };
 }

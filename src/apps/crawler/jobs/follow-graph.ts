@@ -7,8 +7,11 @@ import { channelInfoBytes } from "../../../adapters/lnd/get-chan-info.ts";
 import { getInfo } from "../../../adapters/lnd/get-info.ts";
 import { subscribeChannelGraph } from "../../../adapters/lnd/subscribe-channel-graph.ts";
 import type { Database } from "../../../adapters/postgres/connect.ts";
+import { evidenceTable } from "../../../adapters/postgres/evidence.ts";
 import { graphVersions, type StoredGraph } from "../../../adapters/postgres/graph-version.ts";
 import type { GraphChange } from "../../../core/graph/change.ts";
+import { beliefInstant, EVIDENCE_LIMIT, EVIDENCE_WINDOW_SEC } from "../../../core/probe/believe.ts";
+import type { UnixSeconds } from "../../../core/units.ts";
 import { type FollowPorts, followGraph } from "../../../oracle/network/follow-graph.ts";
 import { lead } from "../../../oracle/network/lead.ts";
 import { now } from "../../clock.ts";
@@ -76,9 +79,16 @@ function followPorts(
 ) {
   const { database, lnd, events } = deps;
   const versions = graphVersions(database);
+  const evidence = evidenceTable(database);
   return {
     lnd: oneNode(lnd),
-    keeper,
+    keeper: {
+      ...keeper,
+      async rate(at: UnixSeconds) {
+        const since = (beliefInstant(at) - EVIDENCE_WINDOW_SEC) as UnixSeconds;
+        return keeper.rate(at, await evidence.since(since, EVIDENCE_LIMIT));
+      },
+    },
     store: {
       newest: versions.newest,
       append: (write) => versions.append({ ...write, holder }),
