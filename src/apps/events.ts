@@ -96,6 +96,8 @@ export function createEvents(log: Logger) {
   const probeBudget = gauge("probe_budget_left", "Probes that may still be sent in this hour");
   const scoredAt = gauge("scored_at_seconds", "Unix time of the newest scores");
 
+  const predictions = counter("predictions_total", "Predictions by what became of their entry in the log", ["outcome"]);
+
   const countByReason = (garbage: Counted) => {
     for (const [reason, count] of Object.entries(garbage)) graphGarbage.inc({ reason }, count);
   };
@@ -146,6 +148,10 @@ export function createEvents(log: Logger) {
       if (code === "INTERNAL")
         log.error({ ...details, stack: error instanceof Error ? error.stack : undefined }, "unexpected failure");
       else log.warn(details, "failure");
+    },
+    predictions(outcome: "written" | "dropped", count: number): void {
+      predictions.inc({ outcome }, count);
+      if (outcome === "dropped") log.warn({ count }, "predictions were not logged");
     },
     graphLoaded(counts: { nodes: number; channels: number }): void {
       graphNodes.set(counts.nodes);

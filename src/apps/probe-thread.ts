@@ -25,8 +25,8 @@ import type { ProbeLimits } from "../core/spend/policy.ts";
 import type { Msat, UnixSeconds } from "../core/units.ts";
 import { openThread, serveThread } from "./thread.ts";
 
-/** A question that was asked, or that a published rank answers: then nobody in particular is the caller. Keys are 33 bytes. */
-export type AskedOf = { target: Uint8Array; caller: Uint8Array | undefined; amountMsat: number; weight: number };
+/** A question that was asked, or that a published rank answers; who the callers are is not known. The key is 33 bytes. */
+export type AskedOf = { target: Uint8Array; amountMsat: number; weight: number };
 
 /** What a choice depends on besides the graph. `own` are our channels that can send now. */
 export type ProbeSituation = {
@@ -58,7 +58,7 @@ export type ProbeThread = {
 };
 
 const NAME = "probe";
-/** Callers that stand for everybody, per question without one. */
+/** Callers that stand for everybody, per question. */
 const STAND_INS = 2;
 
 /** Opens a thread; it starts with the first call. */
@@ -140,12 +140,10 @@ function ownArc(
   return [{ arc, spendableMsat: Number(spendable) }];
 }
 
-function place(graph: ChannelGraph, source: number, { target, caller, amountMsat, weight }: AskedOf): ProbeQuestion[] {
+function place(graph: ChannelGraph, source: number, { target, amountMsat, weight }: AskedOf): ProbeQuestion[] {
   const to = findNode(graph, target);
   if (to < 0 || to === source) return [];
   const asked = { target: to, amountMsat: nearGrid(amountMsat) };
-  const from = caller === undefined ? -1 : findNode(graph, caller);
-  if (from >= 0) return from === to ? [] : [{ ...asked, caller: from, weight }];
   return standIns(graph, to).map((each) => ({ ...asked, caller: each, weight: weight / STAND_INS }));
 }
 

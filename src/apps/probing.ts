@@ -11,7 +11,10 @@ import { graphVersions } from "../adapters/postgres/graph-version.ts";
 import { probeTable } from "../adapters/postgres/probe.ts";
 import { fromHex, toHex } from "../core/bytes.ts";
 import { OracleError } from "../core/errors.ts";
+import { WORLD_SEED } from "../core/graph/worlds.ts";
+import type { PredictionBasis } from "../core/prediction/prediction.ts";
 import { EVIDENCE_LIMIT, EVIDENCE_WINDOW_SEC } from "../core/probe/believe.ts";
+import { ARRIVAL_MODEL } from "../core/probe/choose.ts";
 import type { ProbeHop } from "../core/probe/route.ts";
 import type { ProbeLimits } from "../core/spend/policy.ts";
 import type { UnixSeconds } from "../core/units.ts";
@@ -22,7 +25,7 @@ import type { PayingNode } from "./payments.ts";
 import { openProbeThread, type ProbeSituation, type ProbeThread } from "./probe-thread.ts";
 
 /** A situation, and a thread that has the newest graph. Close the thread afterwards. */
-export type Vantage = { node: ProbingNode; situation: ProbeSituation; thread: ProbeThread };
+export type Vantage = { node: ProbingNode; situation: ProbeSituation; basis: PredictionBasis; thread: ProbeThread };
 
 /**
  * Looks at our node, the evidence and the newest graph. Undefined before the first graph is stored.
@@ -41,7 +44,10 @@ export async function openVantage(deps: {
     graphVersions(database).newest(),
   ]);
   if (!stored) return undefined;
-  const evidence = await evidenceTable(database).since((now() - EVIDENCE_WINDOW_SEC) as UnixSeconds, EVIDENCE_LIMIT);
+  const at = now();
+  const log = evidenceTable(database);
+  const head = await log.head();
+  const evidence = await log.since((at - EVIDENCE_WINDOW_SEC) as UnixSeconds, EVIDENCE_LIMIT, head.position);
   const { nodePubkey, blockHeight } = info;
   // The last hop takes blocks of its own, on top of what the channels on the way ask for.
   const pathLimits = { ...limits, maxCltvBlocks: limits.maxCltvBlocks - FINAL_BLOCKS };
@@ -54,7 +60,13 @@ export async function openVantage(deps: {
   }
   return {
     node: { nodePubkey, blockHeight },
-    situation: { nodePubkey, own, evidence, now: now(), limits: pathLimits },
+    situation: { nodePubkey, own, evidence, now: at, limits: pathLimits },
+    basis: {
+      model: ARRIVAL_MODEL,
+      graphDigest: toHex(stored.position.digest),
+      evidence: { position: head.position, head: toHex(head.hash), at },
+      seed: WORLD_SEED,
+    },
     thread,
   };
 }

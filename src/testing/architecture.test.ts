@@ -23,6 +23,8 @@ const DOORS = new Set([
   "core/nip85 -> core/score",
   "core/spend -> core/bolt11",
   "core/probe -> core/spend",
+  "core/probe -> core/score",
+  "core/probe -> core/prediction",
   "oracle/account -> oracle/access",
   "apps/main.ts -> apps/api",
   "apps/main.ts -> apps/crawler",

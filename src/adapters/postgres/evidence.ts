@@ -31,12 +31,20 @@ export function evidenceTable(database: Queryable) {
       return rows[0] ? { position: rows[0].position, hash: new Uint8Array(rows[0].hash) } : CHAIN_START;
     },
 
-    /** What was observed since an instant, oldest first: the newest `limit` of it. */
-    async since(at: UnixSeconds, limit: number): Promise<Evidence[]> {
+    /** The newest entry's place. */
+    async head(): Promise<ChainHead> {
+      const text = "SELECT position, hash FROM evidence ORDER BY position DESC LIMIT 1";
+      const { rows } = await translated(database.query({ name: "evidence-head", text }));
+      return rows[0] ? { position: rows[0].position, hash: new Uint8Array(rows[0].hash) } : CHAIN_START;
+    },
+
+    /** What was observed since an instant, oldest first: the newest `limit` of it, of the log up to a position. */
+    async since(at: UnixSeconds, limit: number, upTo = MAX_POSITION): Promise<Evidence[]> {
       const text = `SELECT entry FROM (
-          SELECT position, observed_at, entry FROM evidence WHERE observed_at >= $1 ORDER BY observed_at DESC, position DESC LIMIT $2
+          SELECT position, observed_at, entry FROM evidence WHERE observed_at >= $1 AND position <= $3
+          ORDER BY observed_at DESC, position DESC LIMIT $2
         ) newest ORDER BY observed_at, position`;
-      const { rows } = await translated(database.query({ name: "evidence-since", text, values: [at, limit] }));
+      const { rows } = await translated(database.query({ name: "evidence-since", text, values: [at, limit, upTo] }));
       return rows.map((row) => decodeEvidence(row.entry));
     },
 

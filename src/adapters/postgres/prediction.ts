@@ -1,41 +1,75 @@
-/** Table `prediction`: each probability that was given, written before its outcome can be known. */
-import type { Prediction } from "../../core/intent/decision.ts";
+/** Tables `prediction` and `prediction_outcome`: what was said before it was known, in one chain, and what became of it. */
+import { CHAIN_START, type ChainHead } from "../../core/evidence/chain.ts";
+import { encodePrediction, type Prediction, type PredictionKind } from "../../core/prediction/prediction.ts";
+import type { UnixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
+
+/** A prediction whose outcome is known. */
+export type JudgedRow = {
+  kind: PredictionKind;
+  amountMsat: number;
+  probability: number;
+  lndApriori: number | null;
+  happened: boolean;
+};
+
+/** Adds predictions in their order: all of them, or none. In a transaction of the caller's, other writers wait for its end. */
+export async function appendPredictions(database: Queryable, predictions: readonly Prediction[]): Promise<void> {
+  if (predictions.length === 0) return;
+  await translated(database.query("SELECT append_prediction($1)", [predictions.map(encodePrediction)]));
+}
+
+/** Books what became of a prediction; nothing where there is none of this id, or where that is known. */
+export async function bookOutcome(
+  database: Queryable,
+  predictionId: string,
+  outcome: { happened: boolean; at: UnixSeconds },
+): Promise<void> {
+  const text = `INSERT INTO prediction_outcome (prediction_id, happened, ended_at)
+    SELECT prediction_id, $2, $3 FROM prediction WHERE prediction_id = $1 ON CONFLICT DO NOTHING`;
+  await translated(database.query(text, [predictionId, outcome.happened, outcome.at]));
+}
 
 export function predictionTable(database: Queryable) {
   return {
-    async append(prediction: Prediction): Promise<void> {
-      const {
-        predictionId,
-        target,
-        caller,
-        amount,
-        probability,
-        low,
-        high,
-        firstTry,
-        verdict,
-        graphDigest,
-        model,
-        at,
-      } = prediction;
-      const text = `INSERT INTO prediction (prediction_id, target_key, caller_key, amount_msat, probability, low, high, first_try,
-        verdict, graph_digest, model, predicted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
-      const values = [
-        predictionId,
-        target,
-        caller,
-        amount,
-        probability,
-        low,
-        high,
-        firstTry,
-        verdict,
-        graphDigest,
-        model,
-        at,
-      ];
-      await translated(database.query({ name: "prediction-append", text, values }));
+    append: (predictions: readonly Prediction[]) => appendPredictions(database, predictions),
+
+    /** The newest entry's place, and the hash that covers all up to it. */
+    async head(): Promise<ChainHead> {
+      const text = "SELECT position, hash FROM prediction ORDER BY position DESC LIMIT 1";
+      const { rows } = await translated(database.query({ name: "prediction-head", text }));
+      return rows[0] ? { position: rows[0].position, hash: new Uint8Array(rows[0].hash) } : CHAIN_START;
+    },
+
+    /** The place of the newest entry that was made before an instant. */
+    async headBefore(at: UnixSeconds): Promise<ChainHead> {
+      const text =
+        "SELECT position, hash FROM prediction WHERE predicted_at < $1 ORDER BY predicted_at DESC, position DESC LIMIT 1";
+      const { rows } = await translated(database.query({ name: "prediction-head-before", text, values: [at] }));
+      return rows[0] ? { position: rows[0].position, hash: new Uint8Array(rows[0].hash) } : CHAIN_START;
+    },
+
+    /** How many were made since an instant, by kind. */
+    async countByKind(since: UnixSeconds): Promise<{ kind: PredictionKind; count: number }[]> {
+      const text =
+        "SELECT kind, count(*)::int AS count FROM prediction WHERE predicted_at >= $1 GROUP BY kind ORDER BY kind";
+      const { rows } = await translated(database.query({ name: "prediction-counts", text, values: [since] }));
+      return rows.map(({ kind, count }) => ({ kind, count }));
+    },
+
+    /** Those whose outcome became known since an instant: the newest `limit`. */
+    async judged(since: UnixSeconds, limit: number): Promise<JudgedRow[]> {
+      const text = `SELECT p.kind, p.amount_msat, p.probability, p.lnd_apriori, o.happened
+        FROM prediction_outcome o JOIN prediction p USING (prediction_id)
+        WHERE o.ended_at >= $1 ORDER BY o.ended_at DESC, p.position DESC LIMIT $2`;
+      const { rows } = await translated(database.query({ name: "prediction-judged", text, values: [since, limit] }));
+      return rows.map((row) => ({
+        kind: row.kind,
+        amountMsat: Number(row.amount_msat),
+        probability: row.probability,
+        lndApriori: row.lnd_apriori,
+        happened: row.happened,
+      }));
     },
   };
 }

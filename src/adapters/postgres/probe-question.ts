@@ -2,10 +2,9 @@
 import type { UnixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
 
-/** Keys are 33 bytes. Without a caller nobody in particular asks. */
+/** A node to be reached, as 33 bytes: who asked is not known here. */
 export type ProbeQuestionRow = {
   target: Uint8Array;
-  caller: Uint8Array | undefined;
   amountMsat: number;
   weight: number;
 };
@@ -22,9 +21,9 @@ const RANKED_TURN_SEC = 3_600;
 
 /** Questions with their weights. The ranked nodes among them change every hour, so that each has its turn. */
 export async function probeQuestions(database: Queryable, now: UnixSeconds): Promise<ProbeQuestionRow[]> {
-  const asked = `SELECT target_key, caller_key, amount_msat, sum(power(2::float8, -($1::bigint - predicted_at)::float8 / ${HALF_LIFE_SEC})) AS weight
-    FROM prediction WHERE predicted_at > $1::bigint - ${ASKED_WINDOW_SEC} AND predicted_at <= $1::bigint
-    GROUP BY target_key, caller_key, amount_msat ORDER BY weight DESC, target_key LIMIT ${ASKED_LIMIT}`;
+  const asked = `SELECT decode(target, 'hex') AS target_key, amount_msat, sum(power(2::float8, -($1::bigint - predicted_at)::float8 / ${HALF_LIFE_SEC})) AS weight
+    FROM prediction WHERE kind = 'payment' AND predicted_at > $1::bigint - ${ASKED_WINDOW_SEC} AND predicted_at <= $1::bigint
+    GROUP BY target, amount_msat ORDER BY weight DESC, target LIMIT ${ASKED_LIMIT}`;
   const ranked = `SELECT node_key FROM node WHERE rank IS NOT NULL ORDER BY md5(node_key::text || $1::text) LIMIT ${RANKED_LIMIT}`;
   const [questions, nodes] = await Promise.all([
     translated(database.query({ name: "probe-asked", text: asked, values: [now] })),
@@ -33,13 +32,11 @@ export async function probeQuestions(database: Queryable, now: UnixSeconds): Pro
   return [
     ...questions.rows.map((row) => ({
       target: row.target_key,
-      caller: row.caller_key ?? undefined,
       amountMsat: Number(row.amount_msat),
       weight: row.weight,
     })),
     ...nodes.rows.map((row, i) => ({
       target: row.node_key,
-      caller: undefined,
       amountMsat: RANKED_AMOUNTS_MSAT[i % RANKED_AMOUNTS_MSAT.length]!,
       weight: RANKED_WEIGHT,
     })),

@@ -2,12 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { toHex } from "../../core/bytes.ts";
-import type { Evidence } from "../../core/evidence/observation.ts";
+import type { Evidence, Observation } from "../../core/evidence/observation.ts";
+import type { Prediction } from "../../core/prediction/prediction.ts";
 import type { ProbeHop } from "../../core/probe/route.ts";
 import type { ProbeLimits } from "../../core/spend/policy.ts";
 import { msat, unixSeconds } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { evidenceTable } from "./evidence.ts";
+import { predictionTable } from "./prediction.ts";
 import { type ProbeDraft, probeTable } from "./probe.ts";
 
 let database: TestDatabase;
@@ -70,6 +72,60 @@ async function done(wish: ProbeDraft, second: number, sourceIndex: number): Prom
   expect(await probes().claim(wish, LIMITS, at(second))).toBeUndefined();
   await probes().answer(wish.paymentHash, { code: "TEMPORARY_CHANNEL_FAILURE", sourceIndex, at: at(second) }, []);
 }
+
+describe("a prediction", () => {
+  const predicted = (target: number): ProbeDraft => {
+    const wish = draft(target, target + 50);
+    const prediction: Prediction = {
+      predictionId: wish.paymentHash,
+      kind: "probe-asked",
+      at: at(0),
+      target: node(target),
+      amount: msat(21_000n),
+      probability: 0.5,
+      interval: { low: 0.2, high: 0.9 },
+      lndApriori: 0.6,
+      model: "m",
+      graphDigest: "aa".repeat(32),
+      evidence: { position: 0n, head: "00".repeat(32), at: at(0) },
+      seed: 1,
+    };
+    return { ...wish, prediction };
+  };
+  const seen = (attempt: string, observation: Observation): Evidence => ({ ...evidence(attempt), observation });
+  const head = async () => (await predictionTable(database.pool).head()).position;
+
+  test("is committed with the probe's place under the limits, and not without it", async () => {
+    const before = await head();
+    expect(await probes().claim(predicted(20), LIMITS, at(0))).toBeUndefined();
+    expect(await head()).toBe(before + 1n);
+    expect(await probes().claim(predicted(21), { ...LIMITS, perHour: 0 }, at(0))).toBe("hour");
+    expect(await head()).toBe(before + 1n);
+  });
+
+  test("is joined with what the answer proves, and with nothing where that is not known", async () => {
+    const since = at(1_000);
+    const reached: Observation = { kind: "reached", node: node(30), amount: msat(21_000n), code: "MPP_TIMEOUT" };
+    const below: Observation = { kind: "holds-below", channelId: 2n, from: node(3), to: node(7), amount: msat(1n) };
+    const told: Observation[] = [
+      reached,
+      below,
+      { kind: "own-failure", code: "X" },
+      { kind: "unattributed", code: "X" },
+    ];
+    for (const [i, observation] of told.entries()) {
+      const wish = predicted(30 + i);
+      await probes().claim(wish, LIMITS, since);
+      const proved = [seen(wish.paymentHash, observation)];
+      await probes().answer(wish.paymentHash, { code: "X", sourceIndex: 1, at: since }, proved);
+      await probes().answer(wish.paymentHash, { code: "X", sourceIndex: 1, at: since }, [
+        seen(wish.paymentHash, reached),
+      ]);
+    }
+    const judged = await predictionTable(database.pool).judged(since, 10);
+    expect(judged.map(({ happened }) => happened).sort()).toEqual([false, true]);
+  });
+});
 
 describe("limits", () => {
   test.each([

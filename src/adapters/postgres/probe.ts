@@ -1,11 +1,14 @@
 /** Table `probe`: every probe, written down before it is sent, and what became of it. */
 import { fromHex, toHex } from "../../core/bytes.ts";
 import type { Evidence } from "../../core/evidence/observation.ts";
+import type { Prediction } from "../../core/prediction/prediction.ts";
+import { hasArrived } from "../../core/probe/read-outcome.ts";
 import type { ProbeHop } from "../../core/probe/route.ts";
 import type { ProbeLimits } from "../../core/spend/policy.ts";
 import { msat, type UnixSeconds, unixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
 import { appendEvidence } from "./evidence.ts";
+import { appendPredictions, bookOutcome } from "./prediction.ts";
 
 /** Which limit is in the way (sql/0011-evidence.sql, `claim_probe`). */
 export type ProbeRefusal = "hour" | "target" | "peer" | "in-flight" | "backoff";
@@ -17,6 +20,8 @@ export type ProbeDraft = {
   purpose: "asked" | "explore" | "manual";
   follows?: string;
   hops: readonly ProbeHop[];
+  /** That it arrives; its id is the payment hash. */
+  prediction?: Prediction;
 };
 
 /** A probe that has not ended. */
@@ -36,9 +41,9 @@ const OPEN_LIMIT = 200;
 
 export function probeTable(database: Database) {
   return {
-    /** Takes a place under the limits and writes the probe down; undefined when it may be sent. Atomic. */
+    /** Takes a place under the limits and writes the probe and its prediction down; undefined when it may be sent. Atomic. */
     async claim(draft: ProbeDraft, limits: ProbeLimits, now: UnixSeconds): Promise<ProbeRefusal | undefined> {
-      const { paymentHash, nodePubkey, purpose, follows, hops } = draft;
+      const { paymentHash, nodePubkey, purpose, follows, hops, prediction } = draft;
       const last = hops.at(-1)!;
       const { perHour, perTarget24h, perPeerInFlight, perPeerPerHour } = limits;
       const values = [
@@ -58,11 +63,15 @@ export function probeTable(database: Database) {
         now,
       ];
       const text = `SELECT claim_probe(${values.map((_, i) => `$${i + 1}`).join(", ")}) AS refusal`;
-      const { rows } = await translated(database.query({ name: "probe-claim", text, values }));
-      return rows[0].refusal ?? undefined;
+      return inTransaction(database, async (client) => {
+        const { rows } = await client.query({ name: "probe-claim", text, values });
+        const refusal: ProbeRefusal | undefined = rows[0].refusal ?? undefined;
+        if (!refusal && prediction) await appendPredictions(client, [prediction]);
+        return refusal;
+      });
     },
 
-    /** Books the answer, and what it proves, in one transaction. Of two answers to one probe the first counts; false for the second. */
+    /** Books the answer, what it proves, and what became of the prediction, in one transaction. Of two answers to one probe the first counts; false for the second. */
     answer(
       paymentHash: string,
       answer: { code?: string; sourceIndex?: number; at: UnixSeconds },
@@ -73,8 +82,11 @@ export function probeTable(database: Database) {
         const text = `UPDATE probe SET state = 'answered', code = $2, source_index = $3, ended_at = $4
           WHERE payment_hash = $1 AND state IN ('sent', 'unknown')`;
         const { rowCount } = await client.query(text, [fromHex(paymentHash), code, sourceIndex, at]);
-        if (rowCount === 1) await appendEvidence(client, evidence);
-        return rowCount === 1;
+        if (rowCount !== 1) return false;
+        await appendEvidence(client, evidence);
+        const happened = hasArrived(evidence.map(({ observation }) => observation));
+        if (happened !== undefined) await bookOutcome(client, paymentHash, { happened, at });
+        return true;
       });
     },
 

@@ -2,6 +2,7 @@
 import { type Msat, msat } from "../../core/units.ts";
 import { accountContracts } from "./account-operations.ts";
 import type { Contract } from "./operation.ts";
+import { getCalibrationContract } from "./routes/get-calibration.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
 import { resolveIntentContract } from "./routes/resolve-intent.ts";
@@ -13,6 +14,7 @@ export function apiContracts(intentPrice: Msat = DEFAULT_INTENT_PRICE): Contract
     { ...resolveIntentContract, price: intentPrice },
     listNodesContract,
     searchNodesContract,
+    getCalibrationContract,
     getHealthContract,
     getLivenessContract,
     getReadinessContract,

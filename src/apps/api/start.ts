@@ -29,6 +29,7 @@ import { keyRingOf, newTokenId, TOKEN_RANDOM_BYTES } from "../../core/l402/root-
 import { authenticateToken } from "../../core/l402/verify.ts";
 import { decodeMacaroon } from "../../core/macaroon/decode.ts";
 import { msat } from "../../core/units.ts";
+import { reportCalibration } from "../../oracle/prediction/report-calibration.ts";
 import { now } from "../clock.ts";
 import type { Events } from "../events.ts";
 import { serverHmac } from "../hmac.ts";
@@ -43,7 +44,9 @@ import { answerHttpFaults } from "./http-faults.ts";
 import { type GatePorts, l402Gate } from "./l402-gate.ts";
 import { mountFree, mountPaid } from "./operation.ts";
 import { operatorPorts } from "./operator-gate.ts";
+import { startPredictionWriter } from "./prediction-writer.ts";
 import { followReceipts } from "./receipts.ts";
+import { getCalibration } from "./routes/get-calibration.ts";
 import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
@@ -108,11 +111,21 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const gate = l402Gate(ports);
   const router = Router();
   const source = { read: health.read, verdictsReady: verdicts.ready };
+  const predictionLog = predictionTable(database);
+  const predictions = startPredictionWriter(predictionLog.append, events);
+  const calibration = getCalibration(() => reportCalibration({ ...predictionLog, now }), now);
   const intent = resolveIntent(
-    { ...graph, ...verdicts, append: predictionTable(database).append, now },
+    { ...graph, ...verdicts, record: predictions.record, now },
     msat(config.INTENT_PRICE_MSAT),
   );
-  const free = [getHealth(source), getLiveness(), getReadiness(source), listNodes(graph), searchNodes(graph)];
+  const free = [
+    getHealth(source),
+    getLiveness(),
+    getReadiness(source),
+    listNodes(graph),
+    searchNodes(graph),
+    calibration,
+  ];
   mountPaid(router, gate, intent);
   for (const operation of free) mountFree(router, operation as Parameters<typeof mountFree>[1]);
   mountAccountOperations(router, ports, { priced: [intent], keptAnswersSec: KEEP_ANSWERS_SEC });
@@ -146,6 +159,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
       clearInterval(beat);
       await drain(server);
       await charges.end(now()).catch((error: unknown) => events.failed("end of the tills", error));
+      await predictions.stop();
       await verdicts.close();
       invoices.stop();
       await receipts.stop();

@@ -3,7 +3,7 @@ import { deriveServiceKey } from "../../adapters/nostr/keys.ts";
 import { createSigner } from "../../adapters/nostr/signer.ts";
 import type { UnsignedEvent } from "../../core/nip85/event.ts";
 import { parseSecretKey } from "../../core/nip85/key-text.ts";
-import { brandProfile, relayList, serviceProfile } from "../../core/nip85/profile.ts";
+import { brandProfile, relayList, type ServiceProfile, serviceProfile } from "../../core/nip85/profile.ts";
 import { SCORE_MODEL } from "../../core/score/rank.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 
@@ -19,8 +19,8 @@ export async function createPublisher(options: { secret: string; origin: string;
   return {
     nodePubkey: node.pubkey,
     sign: signer.sign,
-    /** Who we are, as of an instant; published only when it differs from what was said before. */
-    identity(createdAt: UnixSeconds): UnsignedEvent[] {
+    /** Who we are, as of an instant, and what we predicted; published only when it differs from what was said before. */
+    identity(createdAt: UnixSeconds, predictions: ServiceProfile["predictions"]): UnsignedEvent[] {
       const service = {
         pubkey: node.pubkey,
         brandPubkey: brand.pubkey,
@@ -28,6 +28,7 @@ export async function createPublisher(options: { secret: string; origin: string;
         name: "SatRank: Lightning nodes",
         subject: "How likely a payment reaches a Lightning node, 0-100.",
         algorithm: SCORE_MODEL,
+        ...(predictions && { predictions }),
         createdAt,
       };
       const about = "A Lightning trust oracle that is paid over Lightning.";

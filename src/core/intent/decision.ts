@@ -126,20 +126,3 @@ export type Decision = {
   /** When that graph was read. */
   readonly asOf: UnixSeconds;
 };
-
-/** A decision as it is logged before its outcome is known. Keys and digest are bytes; a caller that is not announced has no key. */
-export type Prediction = {
-  readonly predictionId: string;
-  readonly target: Uint8Array;
-  readonly caller: Uint8Array | undefined;
-  readonly amount: Msat;
-  readonly probability: number;
-  readonly low: number;
-  readonly high: number;
-  readonly firstTry: number;
-  readonly verdict: Verdict;
-  readonly graphDigest: Uint8Array;
-  /** Name and version of the model, so that its record is kept apart from later ones. */
-  readonly model: string;
-  readonly at: UnixSeconds;
-};

@@ -158,6 +158,14 @@ test("a service key names who controls it and that it is automated", () => {
     expect(lintIdentity(event, context)).toEqual([]);
 });
 
+test("a service key's profile names the log of its predictions", () => {
+  const service = { pubkey, brandPubkey, origin, name: "Oracle", subject: "Nodes.", algorithm: "v1", createdAt: now };
+  const named = serviceProfile({ ...service, predictions: { position: 7n, head: "ab".repeat(32) } });
+  expect(named.tags).toEqual([["satrank_predictions", "7", "ab".repeat(32)]]);
+  expect(lintIdentity(named, context)).toEqual([]);
+  expect(serviceProfile(service).tags).toEqual([]);
+});
+
 test.each([
   { name: "another author", event: { ...profile, pubkey: brandPubkey } },
   { name: "a kind that is no identity", event: { ...profile, kind: 1 } },

@@ -17,16 +17,19 @@ export type ServiceProfile = {
   algorithm: string;
   /** Local part of the NIP-05 name under the origin's host; absent when the origin serves none. */
   nip05?: string;
+  /** The log of predictions up to an entry: its number, and the hash (64 hex digits) that covers all before it. */
+  predictions?: { readonly position: bigint; readonly head: string };
   createdAt: UnixSeconds;
 };
 
 /** Kind 0 of a service key. The order of fields is fixed, so that an unchanged profile keeps its content. */
 export function serviceProfile(profile: ServiceProfile): UnsignedEvent {
-  const { pubkey, brandPubkey, origin, name, subject, algorithm, nip05, createdAt } = profile;
+  const { pubkey, brandPubkey, origin, name, subject, algorithm, nip05, predictions, createdAt } = profile;
   const about = `Automated. Controlled by ${npub(brandPubkey)}. ${subject} Algorithm ${algorithm}, method at ${origin}/method/node`;
   const named = nip05 === undefined ? {} : { nip05: `${nip05}@${new URL(origin).host}` };
   const content = JSON.stringify({ name, about, website: origin, ...named, bot: true });
-  return { pubkey, created_at: createdAt, kind: KIND.profile, tags: [], content };
+  const tags = predictions ? [["satrank_predictions", String(predictions.position), predictions.head]] : [];
+  return { pubkey, created_at: createdAt, kind: KIND.profile, tags, content };
 }
 
 /** Kind 0 of the key people follow. */

@@ -3,12 +3,12 @@ import { describe, expect, test } from "vitest";
 import { type HiddenNetwork, hideNetwork, isReachable, sendHtlc } from "../../testing/hidden-network.ts";
 import { seededRandom, syntheticGraph } from "../../testing/synthetic-graph.ts";
 import type { Evidence } from "../evidence/observation.ts";
-import { countWorlds, WORLDS } from "../graph/bits.ts";
+import { both, countWorlds, WORLDS, worldsAt } from "../graph/bits.ts";
 import { arcHead, type ChannelGraph, inboundCount, nodeKeyHex, outboundCount } from "../graph/channel-graph.ts";
 import { independentPeers } from "../graph/liveness.ts";
 import { offlineRatio } from "../graph/prior.ts";
 import { graphFromRecords } from "../graph/records.ts";
-import { sampleWorlds } from "../graph/worlds.ts";
+import { drawMasks, sampleWorlds } from "../graph/worlds.ts";
 import type { ProbeLimits } from "../spend/policy.ts";
 import { msat, unixSeconds } from "../units.ts";
 import { believe } from "./believe.ts";
@@ -98,6 +98,22 @@ function brier(of: Case, evidence: readonly Evidence[]): number {
   });
   return errors.reduce((sum, error) => sum + error, 0) / errors.length;
 }
+
+test("a probe's arrival is counted in the worlds it was chosen in, and never certain", () => {
+  const of = prepare(2);
+  const scene = sceneOf(of, [], 0);
+  const chosen = chooseProbes(scene, of.questions, { ...LIMITS, exploreRatio: 0.5 }, 6, seededRandom(3));
+  expect(chosen.length).toBeGreaterThan(2);
+  for (const { arcs, amountMsat, arrival } of chosen) {
+    const masks = drawMasks(scene.worlds, amountMsat);
+    const { slotOfArc } = scene.worlds.graph.rows;
+    const first = worldsAt(scene.worlds.online, arcHead(scene.worlds.graph, arcs[0]!));
+    const yes = arcs.slice(1).reduce((all, arc) => both(all, worldsAt(masks.words, slotOfArc[arc]!)), first);
+    expect(arrival.probability).toBeCloseTo((countWorlds(yes) + 0.5) / 257, 12);
+    expect(arrival.probability > 0 && arrival.probability < 1).toBe(true);
+    expect(arrival.lndApriori).toBeLessThan(0.6 ** (arcs.length - 1) + 1e-9);
+  }
+});
 
 test("20 chosen probes leave a lower Brier score than 20 drawn ones, and than none, over eight networks", {
   timeout: 120_000,

@@ -2,14 +2,16 @@
  * Which probes come next: those that are expected to lower the Brier score of the questions people ask the most, for what
  * they cost others; and, for a share of them, whatever chance draws.
  */
-import { type WorldSet, worldsAt } from "../graph/bits.ts";
+import { countWorlds, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
 import { arcHead, arcTail, type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
 import { AMOUNT_GRID_MSAT } from "../graph/engine.ts";
 import { reachTarget } from "../graph/reach.ts";
 import { drawMasks, type Masks, policyAdmits, type Worlds } from "../graph/worlds.ts";
+import { lndApriori } from "../prediction/lnd-apriori.ts";
+import { type Chance, chanceOfWorlds } from "../score/interval.ts";
 import type { ProbeLimits } from "../spend/policy.ts";
 import { type LikeliestPaths, likeliestPaths } from "./likeliest-paths.ts";
-import { type AskedQuestion, brierOf, brierReduction, outcomesOf } from "./value.ts";
+import { type AskedQuestion, arrivalsOf, brierOf, brierReduction, outcomesOf } from "./value.ts";
 
 /** Will `amountMsat` arrive at `target` from `caller`? Both by index in the graph. */
 export type ProbeQuestion = {
@@ -35,7 +37,16 @@ export type ChosenProbe = {
   readonly arcs: readonly number[];
   readonly amountMsat: number;
   readonly gain: number;
+  readonly arrival: Arrival;
 };
+
+type Candidate = Omit<ChosenProbe, "arrival">;
+
+/** How likely a probe arrives, with its 90 % interval; and what LND says of the same route. */
+export type Arrival = Chance & { readonly lndApriori: number };
+
+/** Names the computation behind an arrival. */
+export const ARRIVAL_MODEL = "path-arrival-1";
 
 /** Channels of a target and of a caller that are looked at, the largest first. */
 const ARCS_LOOKED_AT = 8;
@@ -59,7 +70,22 @@ export function chooseProbes(
   const drawn = Array.from({ length: count }, () => random() < limits.exploreRatio).filter(Boolean).length;
   const explored = Array.from({ length: drawn }, () => explore(scene, view, limits, random)).filter(isChosen);
   const asked = pickBest(scene, rank(scene, view, questions, limits), count - explored.length);
-  return [...asked, ...explored];
+  return [...asked, ...explored].map((probe) => ({
+    ...probe,
+    arrival: arrivalOf(scene.worlds, view.masks(probe.amountMsat), probe.arcs),
+  }));
+}
+
+/** Half a world is added either way: no count of worlds is certainty. */
+function arrivalOf(worlds: Worlds, masks: Masks, arcs: readonly number[]): Arrival {
+  const arrivals = arrivalsOf(worlds, masks, arcs);
+  const { interval } = chanceOfWorlds(arrivals);
+  const { capacitySat } = worlds.graph;
+  const hops = arcs.slice(1).map((arc) => ({
+    amountMsat: masks.amountMsat,
+    capacityMsat: capacitySat[arc >>> 1]! * 1000,
+  }));
+  return { probability: (countWorlds(arrivals) + 0.5) / (WORLDS + 1), interval, lndApriori: lndApriori(hops) };
 }
 
 /** Where a question's answer is yes, by question. For whoever wants the probability as it is believed. */
@@ -96,10 +122,10 @@ function answer({ worlds }: ProbeScene, masks: View["masks"], questions: readonl
   });
 }
 
-function rank(scene: ProbeScene, view: View, questions: readonly ProbeQuestion[], limits: ProbeLimits): ChosenProbe[] {
+function rank(scene: ProbeScene, view: View, questions: readonly ProbeQuestion[], limits: ProbeLimits): Candidate[] {
   const answers = answer(scene, view.masks, questions);
   const least = LEAST_GAIN * questions.reduce((sum, { weight }) => sum + weight, 0);
-  const found = new Map<string, ChosenProbe & { worth: number }>();
+  const found = new Map<string, Candidate & { worth: number }>();
   for (const question of openMost(questions, answers)) {
     for (const { arcs, amountMsat } of candidates(scene, view, question, limits)) {
       const key = `${arcs.join(" ")} ${amountMsat}`;
@@ -123,9 +149,9 @@ function openMost(questions: readonly ProbeQuestion[], answers: readonly AskedQu
 }
 
 /** Best first, without a second one over the same last channel or to the same node: its worth was counted once. */
-function pickBest({ worlds }: ProbeScene, ranked: readonly ChosenProbe[], count: number): ChosenProbe[] {
+function pickBest({ worlds }: ProbeScene, ranked: readonly Candidate[], count: number): Candidate[] {
   const taken = new Set<string>();
-  const picked: ChosenProbe[] = [];
+  const picked: Candidate[] = [];
   for (const probe of ranked) {
     if (picked.length >= count) break;
     const last = probe.arcs.at(-1)!;
@@ -199,7 +225,7 @@ function explore(
   view: View,
   limits: ProbeLimits,
   random: () => number,
-): ChosenProbe | undefined {
+): Candidate | undefined {
   const { graph } = worlds;
   if (view.amounts.length === 0) return undefined;
   for (let tries = 0; tries < EXPLORE_TRIES; tries++) {
@@ -214,7 +240,7 @@ function explore(
   return undefined;
 }
 
-function isChosen(probe: ChosenProbe | undefined): probe is ChosenProbe {
+function isChosen(probe: Candidate | undefined): probe is Candidate {
   return probe !== undefined;
 }
 

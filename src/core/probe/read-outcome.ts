@@ -44,6 +44,14 @@ const STALE: Readonly<Record<string, PolicyFault>> = {
 /** The HTLC was at the node that reports, which found our onion wrong: ours to mend, and nothing about its channels. */
 const MALFORMED = new Set(["INVALID_ONION_PAYLOAD", "INVALID_REALM"]);
 
+/** Whether an attempt arrived, by what it proved; undefined where that is not known, or was our own doing. */
+export function hasArrived(seen: readonly Observation[]): boolean | undefined {
+  if (seen.some(({ kind }) => kind === "reached")) return true;
+  return seen.length === 0 || seen.some(({ kind }) => kind === "own-failure" || kind === "unattributed")
+    ? undefined
+    : false;
+}
+
 /** The observations that an attempt along `hops` gives. `sourceIndex` is at most the number of hops. */
 export function readOutcome(hops: readonly ProbeHop[], failure: ProbeFailure): Observation[] {
   const { code, sourceIndex } = failure;

@@ -1,7 +1,7 @@
 /** A decision for one payment: the nodes are found first, which costs nothing; the verdict is computed and logged after. */
-import { fromHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
-import { type Decision, MODEL, type Prediction } from "../../core/intent/decision.ts";
+import { type Decision, MODEL } from "../../core/intent/decision.ts";
+import { bucketAmount, type Prediction } from "../../core/prediction/prediction.ts";
 import { parseSubject, type Subject } from "../../core/subject.ts";
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 
@@ -16,8 +16,8 @@ export type PreparePorts = {
 export type AnswerPorts = {
   /** Computes the decision from the newest graph. @throws GRAPH_NOT_READY */
   decide(question: PreparedIntent & { now: UnixSeconds }): Promise<Decision>;
-  /** Writes the prediction before its outcome can be known. */
-  append(prediction: Prediction): Promise<void>;
+  /** Takes the prediction, to be written while the answer is on its way. Never waits. */
+  record(prediction: Prediction): void;
 };
 
 /**
@@ -41,33 +41,26 @@ export async function prepareIntent(
   return { target: target.keyHex, caller: caller?.keyHex, amount: question.amount };
 }
 
-/** Decides and logs: the prediction is stored before anybody hears it. */
+/** Decides and logs. What is logged says nothing of the caller, and of the amount no more than its size. */
 export async function answerIntent(
   ports: AnswerPorts,
   question: PreparedIntent & { predictionId: string; now: UnixSeconds },
 ): Promise<Decision> {
   const { predictionId, now, ...asked } = question;
   const decision = await ports.decide({ ...asked, now });
-  await ports.append({
+  const { probability, interval, belief, graphDigest, seed } = decision;
+  ports.record({
     predictionId,
-    target: bytes(asked.target),
-    caller: asked.caller === undefined ? undefined : bytes(asked.caller),
-    amount: asked.amount,
-    probability: decision.probability,
-    low: decision.interval.low,
-    high: decision.interval.high,
-    firstTry: decision.firstTryProbability,
-    verdict: decision.verdict,
-    graphDigest: bytes(decision.graphDigest),
-    model: MODEL,
+    kind: "payment",
     at: now,
+    target: asked.target,
+    amount: bucketAmount(asked.amount),
+    probability,
+    interval,
+    model: MODEL,
+    graphDigest,
+    evidence: belief,
+    seed,
   });
   return decision;
-}
-
-/** Hex that was checked before. */
-function bytes(hex: string): Uint8Array {
-  const decoded = fromHex(hex);
-  if (!decoded) throw new OracleError("INTERNAL", "not hex");
-  return decoded;
 }

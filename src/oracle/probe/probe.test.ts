@@ -1,13 +1,14 @@
 /** Probes on ports in memory: limits before hashes, rows before HTLCs, an honest end for each, and errands that stop. */
 import { describe, expect, test } from "vitest";
 import type { AnnouncedPolicy, Evidence } from "../../core/evidence/observation.ts";
+import type { Prediction } from "../../core/prediction/prediction.ts";
 import type { Override, ProbeHop } from "../../core/probe/route.ts";
 import { SIMULATED_POLICY } from "../../core/spend/policy.ts";
 import { msat, type UnixSeconds, unixSeconds } from "../../core/units.ts";
 import { forgetProbes } from "./forget-probes.ts";
 import { type OpenProbe, resolveProbes } from "./resolve-probes.ts";
 import { type ErrandPorts, runErrand } from "./run-errand.ts";
-import type { ProbeAnswer, ProbeLimit, ProbeResult, ProbeWish } from "./send-probe.ts";
+import type { Forecast, ProbeAnswer, ProbeLimit, ProbeResult, ProbeWish } from "./send-probe.ts";
 
 const [A, B, C] = ["a", "b", "c"].map((digit) => `02${digit.repeat(64)}`) as [string, string, string];
 const NOW = unixSeconds(1_790_000_000);
@@ -26,7 +27,14 @@ const POLICY: AnnouncedPolicy = {
   updatedAt: NOW,
 };
 
-type Row = { hops: readonly ProbeHop[]; follows?: string; state: string; code?: string; evidence: readonly Evidence[] };
+type Row = {
+  hops: readonly ProbeHop[];
+  follows?: string;
+  prediction?: Prediction;
+  state: string;
+  code?: string;
+  evidence: readonly Evidence[];
+};
 
 /** A world with one route A–B–C. `answers` are what LND says, one after the other; `balance` is what B holds towards C. */
 function world(
@@ -46,10 +54,11 @@ function world(
         { channelId: 2n, from: B, to: C, ...hop, expiryHeight },
       ];
     },
-    async claim({ paymentHash, hops, follows }) {
+    async claim({ paymentHash, hops, follows, prediction }) {
       if (options.refusal) return options.refusal;
       log.push(`row ${paymentHash.slice(-1)}`);
-      rows.set(paymentHash, { hops, ...(follows !== undefined && { follows }), state: "sent", evidence: [] });
+      const said = { ...(follows !== undefined && { follows }), ...(prediction && { prediction }) };
+      rows.set(paymentHash, { hops, ...said, state: "sent", evidence: [] });
       return undefined;
     },
     async send(paymentHash, hops) {
@@ -92,6 +101,24 @@ describe("a probe", () => {
       { ...origin, observation: { kind: "online", node: B } },
       { ...origin, observation: { kind: "holds-below", channelId: 2n, from: B, to: C, amount: 100_000_000n } },
     ]);
+  });
+
+  test("has its forecast written down with it; what follows it has none", async () => {
+    const { rows, run } = world({ balance: 50_000_000n });
+    const forecast: Forecast = {
+      probability: 0.7,
+      interval: { low: 0.5, high: 0.8 },
+      lndApriori: 0.6,
+      model: "m",
+      graphDigest: "aa",
+      evidence: { position: 1n, head: "bb", at: NOW },
+      seed: 1,
+    };
+    await run({ ...WISH, forecast });
+    const about = { predictionId: "0".repeat(64), kind: "probe-asked", at: NOW, target: C, amount: WISH.amount };
+    expect(rows()[0]!.prediction).toEqual({ ...forecast, ...about });
+    expect(rows().length).toBeGreaterThan(1);
+    for (const row of rows().slice(1)) expect(row.prediction).toBeUndefined();
   });
 
   test("is never seen in the future", async () => {

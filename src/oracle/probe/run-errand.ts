@@ -39,12 +39,14 @@ export async function runErrand(
     const seen = result.evidence.map(({ observation }) => observation);
     const { paymentHash: follows } = result;
     const override = tried.override ? undefined : mendedPolicy(seen);
+    // What follows is tried because of what was just learnt, which the forecast did not know.
+    const { forecast: _, ...again } = tried;
     if (override) {
-      next = { ...tried, follows, override };
+      next = { ...again, follows, override };
     } else if (wish.purpose !== "explore" && steps < NARROWING_STEPS) {
       const step = nextAmount(result.hops, seen, known);
       if (step) {
-        next = { ...tried, follows, amount: step.amount };
+        next = { ...again, follows, amount: step.amount };
         known = step.known;
         steps++;
       }

@@ -5,6 +5,7 @@
  * again. Whatever becomes of this process, the row says that something may be under way, and counts against the limits.
  */
 import type { Evidence } from "../../core/evidence/observation.ts";
+import type { Prediction, PredictionBasis } from "../../core/prediction/prediction.ts";
 import { type ProbeFailure, readOutcome } from "../../core/probe/read-outcome.ts";
 import type { Override, ProbeHop } from "../../core/probe/route.ts";
 import type { ProbeLimits } from "../../core/spend/policy.ts";
@@ -17,7 +18,12 @@ export type ProbeWish = {
   readonly amount: Msat;
   readonly follows?: string;
   readonly override?: Override;
+  /** That it arrives, as it was believed when the probe was chosen; for none that follows another one. */
+  readonly forecast?: Forecast;
 };
+
+/** A probability, and what it was computed from. */
+export type Forecast = Pick<Prediction, "probability" | "interval" | "lndApriori" | keyof PredictionBasis>;
 
 /** How LND says that an attempt ended. */
 export type ProbeAnswer =
@@ -35,7 +41,7 @@ export type SendProbePorts = {
     final: { amount: Msat; expiryHeight: number },
     override?: Override,
   ): Promise<ProbeHop[] | undefined>;
-  /** Writes the probe down, or names the limit in the way. Atomic. */
+  /** Writes the probe and its prediction down, or names the limit in the way. Atomic. */
   claim(
     draft: {
       paymentHash: string;
@@ -43,6 +49,7 @@ export type SendProbePorts = {
       purpose: ProbeWish["purpose"];
       follows?: string;
       hops: readonly ProbeHop[];
+      prediction?: Prediction;
     },
     limits: ProbeLimits,
     now: UnixSeconds,
@@ -105,8 +112,17 @@ export async function sendProbe(
     return { status: "refused", limit: "route" };
   }
   const paymentHash = ports.randomHash();
-  const draft = { paymentHash, nodePubkey: node.nodePubkey, purpose, ...(follows !== undefined && { follows }), hops };
-  const limit = await ports.claim(draft, limits, ports.now());
+  const at = ports.now();
+  const prediction = predict(wish, { paymentHash, target: hops.at(-1)!.to, at });
+  const draft = {
+    paymentHash,
+    nodePubkey: node.nodePubkey,
+    purpose,
+    ...(follows !== undefined && { follows }),
+    hops,
+    ...(prediction && { prediction }),
+  };
+  const limit = await ports.claim(draft, limits, at);
   if (limit) return { status: "refused", limit };
 
   let answer: ProbeAnswer;
@@ -121,6 +137,15 @@ export async function sendProbe(
     return { status: "unknown", paymentHash, hops };
   }
   return bookAnswer(ports, { paymentHash, nodePubkey: node.nodePubkey, hops }, answer);
+}
+
+/** The entry of the log that is committed before the HTLC leaves. */
+function predict(
+  { purpose, amount, forecast }: ProbeWish,
+  { paymentHash, target, at }: { paymentHash: string; target: string; at: UnixSeconds },
+): Prediction | undefined {
+  if (!forecast || purpose === "manual") return undefined;
+  return { ...forecast, predictionId: paymentHash, kind: `probe-${purpose}`, at, target, amount };
 }
 
 /** Books how an attempt ended, and what that proves. Safe to repeat: the first one counts. */

@@ -33,7 +33,9 @@ function intent(refusal: (lookups: number) => "OVERLOADED" | undefined) {
   const ports: IntentPorts = {
     find: async () => ({ keyHex: `key ${++count}` }),
     decide: () => Promise.reject(new Error("preparing decides nothing")),
-    append: () => Promise.reject(new Error("preparing writes nothing")),
+    record: () => {
+      throw new Error("preparing writes nothing");
+    },
     now: () => unixSeconds(1_770_000_000),
     assertReady() {
       const code = refusal(count);

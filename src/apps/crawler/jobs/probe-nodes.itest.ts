@@ -1,16 +1,18 @@
 /** The job whole: real Postgres, real thread, and LND's interface in front of a network whose balances we know. */
-
+import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { closeLnd, connectLnd } from "../../../adapters/lnd/connect.ts";
 import { evidenceTable } from "../../../adapters/postgres/evidence.ts";
-import { fromHex, toHex } from "../../../core/bytes.ts";
+import { predictionTable } from "../../../adapters/postgres/prediction.ts";
+import { toHex } from "../../../core/bytes.ts";
 import { verifyChain } from "../../../core/evidence/chain.ts";
 import { arcTail, channelId, nodeKeyHex, outboundCount } from "../../../core/graph/channel-graph.ts";
 import { graphFromRecords } from "../../../core/graph/records.ts";
+import type { Prediction } from "../../../core/prediction/prediction.ts";
 import type { ProbeFailure } from "../../../core/probe/read-outcome.ts";
 import type { ProbeHop } from "../../../core/probe/route.ts";
 import { SIMULATED_POLICY } from "../../../core/spend/policy.ts";
-import { msat } from "../../../core/units.ts";
+import { msat, unixSeconds } from "../../../core/units.ts";
 import type { ProbeResult } from "../../../oracle/probe/send-probe.ts";
 import { openTestDatabase, type TestDatabase } from "../../../testing/database.ts";
 import { hideNetwork, sendHtlc } from "../../../testing/hidden-network.ts";
@@ -197,18 +199,29 @@ test("only our own ended probes are deleted from LND's book, each once", SLOW, a
 
 /** Logs predictions about well-connected nodes that are not ours. */
 async function ask(count: number): Promise<void> {
-  await database.pool.query("DELETE FROM prediction");
-  const targets = Array.from({ length: graph.nodeCount }, (_, each) => each)
-    .filter((each) => each !== source && outboundCount(graph, each) > 2)
-    .slice(0, count + 1);
-  for (let i = 0; i < count; i++) {
-    const [target, caller] = [targets[i]!, targets[i + 1]!].map((each) => fromHex(nodeKeyHex(graph, each)));
-    await database.pool.query(
-      `INSERT INTO prediction (prediction_id, target_key, caller_key, amount_msat, probability, low, high, first_try, verdict,
-        graph_digest, model, predicted_at) VALUES (gen_random_uuid(), $1, $2, 10000000, .5, 0, 1, .5, 'caution', '', 'm', $3)`,
-      [target, caller, now() - 60],
-    );
-  }
+  const targets = Array.from({ length: graph.nodeCount }, (_, each) => each).filter(
+    (each) => each !== source && outboundCount(graph, each) > 2,
+  );
+  const predictions = targets.slice(0, count).map(
+    (target): Prediction => ({
+      predictionId: randomUUID(),
+      kind: "payment",
+      at: unixSeconds(now() - 60),
+      target: nodeKeyHex(graph, target),
+      amount: msat(10_000_000n),
+      probability: 0.5,
+      interval: { low: 0, high: 1 },
+      model: "m",
+      graphDigest: "00".repeat(32),
+      evidence: { position: 0n, head: "00".repeat(32), at: unixSeconds(0) },
+      seed: 1,
+    }),
+  );
+  // Nothing is ever taken out of the log, but for the next test.
+  const tables = ["prediction", "prediction_outcome"];
+  const turn = (how: string) => tables.map((table) => `ALTER TABLE ${table} ${how} TRIGGER USER;`).join(" ");
+  await database.pool.query(`${turn("DISABLE")} TRUNCATE ${tables.join(", ")}; ${turn("ENABLE")}`);
+  await predictionTable(database.pool).append(predictions);
 }
 
 function info(height: number) {

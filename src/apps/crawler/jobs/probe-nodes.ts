@@ -108,7 +108,7 @@ async function sendSome(deps: Deps, lnd: PayingNode, count: number) {
   const { database, limits, events, signal, pauseMs = PAUSE_MS } = deps;
   const vantage = await openVantage({ database, lnd, limits, signal });
   if (!vantage) return { waitsFor: "the first graph" };
-  const { node, situation, thread } = vantage;
+  const { node, situation, basis, thread } = vantage;
   try {
     const questions = await probeQuestions(database, now());
     const chosen = await thread.choose({ ...situation, questions, count });
@@ -117,10 +117,10 @@ async function sendSome(deps: Deps, lnd: PayingNode, count: number) {
       pause: () => pause(pauseMs, signal),
     };
     let answered = 0;
-    for (const { purpose, arcs, amountMsat } of chosen) {
+    for (const { purpose, arcs, amountMsat, arrival } of chosen) {
       if (signal.aborted) break;
       await ports.pause();
-      const wish = { purpose, arcs, amount: msat(BigInt(amountMsat)) };
+      const wish = { purpose, arcs, amount: msat(BigInt(amountMsat)), forecast: { ...arrival, ...basis } };
       const results = await runErrand(ports, node, wish, limits, signal);
       answered += results.filter(({ status }) => status === "answered").length;
       // An LND that takes none will not take the next one either.

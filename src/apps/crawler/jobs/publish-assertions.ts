@@ -4,8 +4,11 @@ import type { Database } from "../../../adapters/postgres/connect.ts";
 import { graphTables } from "../../../adapters/postgres/graph.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
 import { outboxTable } from "../../../adapters/postgres/outbox.ts";
+import { predictionTable } from "../../../adapters/postgres/prediction.ts";
+import { toHex } from "../../../core/bytes.ts";
 import { OracleError } from "../../../core/errors.ts";
 import { NETWORKS, type Network } from "../../../core/nip85/identifier.ts";
+import type { UnixSeconds } from "../../../core/units.ts";
 import { publishAssertions } from "../../../oracle/publish/publish-assertions.ts";
 import { publishIdentity } from "../../../oracle/publish/publish-identity.ts";
 import { now } from "../../clock.ts";
@@ -32,7 +35,9 @@ export function publishAssertionsJob(deps: {
     timeoutSec: TIMEOUT_SEC,
     async run() {
       const network = networkOf(await lnd.first((node) => getInfo(node, { signal })));
-      const identity = await publishIdentity(ports, { events: publisher.identity(now()), now: now() });
+      const { position, hash } = await predictionTable(database).headBefore(startOfDay(now()));
+      const predictions = position === 0n ? undefined : { position, head: toHex(hash) };
+      const identity = await publishIdentity(ports, { events: publisher.identity(now(), predictions), now: now() });
       const nodes = await graphTables(database).scored();
       const scores = nodes.flatMap(({ keyHex, score }) =>
         score ? [{ nodeKey: keyHex, ...score, asOf: score.scoredAt }] : [],
@@ -58,6 +63,11 @@ export function publishAssertionsJob(deps: {
       };
     },
   };
+}
+
+/** A profile that says how far our predictions have come changes once a day, and not with each of them. */
+function startOfDay(at: UnixSeconds): UnixSeconds {
+  return (at - (at % 86_400)) as UnixSeconds;
 }
 
 /** The network that assertions name. A node that does not say must not have its keys published as mainnet's. */

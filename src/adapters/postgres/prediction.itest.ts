@@ -1,0 +1,89 @@
+/** The log of predictions in Postgres: one chain, nothing changed or taken out, and the first word on each outcome. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CHAIN_START, linkHash } from "../../core/evidence/chain.ts";
+import { encodePrediction, type Prediction } from "../../core/prediction/prediction.ts";
+import { msat, unixSeconds } from "../../core/units.ts";
+import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
+import { inTransaction } from "./connect.ts";
+import { appendPredictions, bookOutcome, predictionTable } from "./prediction.ts";
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await openTestDatabase();
+});
+afterAll(() => database.close());
+
+const START = 1_790_000_000;
+const table = () => predictionTable(database.pool);
+const prediction = (i: number, more: Partial<Prediction> = {}): Prediction => ({
+  predictionId: `prediction-${i}`,
+  kind: "payment",
+  at: unixSeconds(START + i),
+  target: `02${i.toString(16).padStart(64, "0")}`,
+  amount: msat(10_000_000n),
+  probability: 0.25,
+  interval: { low: 0.1, high: 0.5 },
+  model: "m",
+  graphDigest: "aa".repeat(32),
+  evidence: { position: 3n, head: "bb".repeat(32), at: unixSeconds(START) },
+  seed: 1,
+  ...more,
+});
+
+test("many writers at once leave one chain over the texts, and what is rolled back leaves no gap", async () => {
+  await Promise.all(Array.from({ length: 10 }, (_, w) => table().append([prediction(2 * w), prediction(2 * w + 1)])));
+  const gone = inTransaction(database.pool, async (client) => {
+    await appendPredictions(client, [prediction(100)]);
+    throw new Error("changed my mind");
+  });
+  await expect(gone).rejects.toThrow("changed my mind");
+  await table().append([prediction(101)]);
+  const { rows } = await database.pool.query("SELECT position, hash, entry FROM prediction ORDER BY position");
+  let hash = CHAIN_START.hash;
+  for (const [i, row] of rows.entries()) {
+    hash = linkHash(hash, row.entry);
+    expect([row.position, Buffer.from(row.hash)]).toEqual([BigInt(i + 1), Buffer.from(hash)]);
+  }
+  expect(await table().head()).toEqual({ position: 21n, hash });
+  expect(rows.at(-1).entry).toBe(encodePrediction(prediction(101)));
+});
+
+test.each(["UPDATE prediction SET entry = '[]'", "DELETE FROM prediction", "TRUNCATE prediction_outcome"])(
+  "%s is refused",
+  async (text) => {
+    await expect(database.pool.query(text)).rejects.toThrow("predictions are only added to");
+  },
+);
+
+test("an id has one prediction, and all of a batch is written or none", async () => {
+  await expect(table().append([prediction(200), prediction(101)])).rejects.toThrow();
+  expect((await table().head()).position).toBe(21n);
+});
+
+test("the head of an earlier moment can be named", async () => {
+  const [first] = (
+    await database.pool.query("SELECT position, hash, predicted_at FROM prediction WHERE predicted_at = $1", [START])
+  ).rows;
+  const head = await table().headBefore(unixSeconds(START + 1));
+  expect([head.position, Buffer.from(head.hash)]).toEqual([first.position, Buffer.from(first.hash)]);
+  expect(await table().headBefore(unixSeconds(START))).toEqual(CHAIN_START);
+});
+
+test("the first word on an outcome counts, and of what was not predicted there is none", async () => {
+  const said = { kind: "probe-asked" as const, lndApriori: 0.36, probability: 0.75 };
+  await table().append([prediction(300, said), prediction(301, { ...said, kind: "probe-explore" })]);
+  const at = unixSeconds(START + 400);
+  await bookOutcome(database.pool, "prediction-300", { happened: true, at });
+  await bookOutcome(database.pool, "prediction-300", { happened: false, at: unixSeconds(START + 500) });
+  await bookOutcome(database.pool, "nobody said so", { happened: true, at });
+  const judged = { kind: "probe-asked", amountMsat: 1e7, probability: 0.75, lndApriori: 0.36, happened: true };
+  expect(await table().judged(at, 10)).toEqual([judged]);
+  expect(await table().judged(unixSeconds(at + 1), 10)).toEqual([]);
+  await bookOutcome(database.pool, "prediction-0", { happened: false, at: unixSeconds(at + 9) });
+  expect(await table().judged(at, 1)).toMatchObject([{ kind: "payment", lndApriori: null, happened: false }]);
+  expect(await table().countByKind(unixSeconds(START + 101))).toEqual([
+    { kind: "payment", count: 1 },
+    { kind: "probe-asked", count: 1 },
+    { kind: "probe-explore", count: 1 },
+  ]);
+});
