@@ -9,6 +9,7 @@ import { fetchWithL402 } from "@getalby/lightning-tools/402/l402";
 import { loadWasmSync, Event as RustEvent } from "@rust-nostr/nostr-sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fetchEvents } from "../adapters/nostr/fetch-events.ts";
+import { getCalibrationContract } from "../apps/api/routes/get-calibration.ts";
 import { resolveIntentContract } from "../apps/api/routes/resolve-intent.ts";
 import { EVERYTHING, SATRANK } from "./compiled.ts";
 import { freePorts, type Ports, type Program, startProgram } from "./program.ts";
@@ -138,6 +139,15 @@ test("a node is found by key, by hash and by alias, and gives one answer", async
     expect([target, response.status]).toEqual([target, 200]);
     expect(((await response.json()) as { data: { target: string } }).data.target).toBe(key);
   }
+});
+
+test("what was answered is among the predictions, and the report on them fits its contract", async () => {
+  const response = await fetch(`${program.origin}/api/calibration`);
+  const { data } = (await response.json()) as { data: unknown };
+  const report = getCalibrationContract.response.parse(data);
+  expect(report).toEqual(data);
+  expect(report.made.find(({ kind }) => kind === "payment")!.count).toBeGreaterThan(3);
+  expect(Number(report.log.position)).toBeGreaterThan(3);
 });
 
 test("the published assertion is verified by an independent library, and by satrank verify", async () => {

@@ -1,5 +1,5 @@
 /** Tables `prediction` and `prediction_outcome`: what was said before it was known, in one chain, and what became of it. */
-import { CHAIN_START, type ChainHead } from "../../core/evidence/chain.ts";
+import { CHAIN_START, type ChainHead, type Link } from "../../core/evidence/chain.ts";
 import { encodePrediction, type Prediction, type PredictionKind } from "../../core/prediction/prediction.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
@@ -33,6 +33,13 @@ export async function bookOutcome(
 export function predictionTable(database: Queryable) {
   return {
     append: (predictions: readonly Prediction[]) => appendPredictions(database, predictions),
+
+    /** At most `limit` entries after a position, in their order, as they are stored. */
+    async page(after: bigint, limit: number): Promise<Link[]> {
+      const text = "SELECT position, hash, entry FROM prediction WHERE position > $1 ORDER BY position LIMIT $2";
+      const { rows } = await translated(database.query(text, [after, limit]));
+      return rows.map((row) => ({ position: row.position, hash: new Uint8Array(row.hash), text: row.entry }));
+    },
 
     /** The newest entry's place, and the hash that covers all up to it. */
     async head(): Promise<ChainHead> {

@@ -10,6 +10,7 @@ import { intentCommand } from "./commands/intent.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { operatorTokenCommand } from "./commands/operator-token.ts";
 import { paymentCommand } from "./commands/payment.ts";
+import { predictionsCommand } from "./commands/predictions.ts";
 import { probeCommand } from "./commands/probe.ts";
 import { reconcileCommand } from "./commands/reconcile.ts";
 import { startCommands } from "./commands/start.ts";
@@ -41,6 +42,7 @@ for (const command of [
   reconcileCommand(output),
   probeCommand(output),
   evidenceCommand(output),
+  predictionsCommand(output),
   paymentCommand(output),
   intentCommand(output),
   verifyCommand(output),
