@@ -1,10 +1,13 @@
 /** What the database itself refuses of a payment, whatever a process says; and the budget, when many ask at once. */
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { toHex } from "../../core/bytes.ts";
+import { decodeEvidence } from "../../core/evidence/canonical.ts";
 import type { PaymentPlan } from "../../core/spend/payment.ts";
 import { msat } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { NODE, paymentPlan } from "../../testing/payment-plan.ts";
+import { evidenceTable } from "./evidence.ts";
 import { outgoingPaymentTable } from "./outgoing-payment.ts";
 import { checkBooks } from "./reconciliation.ts";
 import { readSpending } from "./spend-budget.ts";
@@ -48,6 +51,37 @@ const journal = async () =>
   (await database.pool.query("SELECT kind, amount_msat FROM journal ORDER BY journal_id")).rows.map(
     (row) => `${row.kind} ${row.amount_msat}`,
   );
+
+test("a payment that arrived proves that its payee was there, if that has announced itself; a failed one proves nothing", async () => {
+  const log = evidenceTable(database.pool);
+  const [announced, hidden] = [`02${"7".repeat(64)}`, `02${"8".repeat(64)}`];
+  await asOwner(
+    `INSERT INTO node (node_key, key_hash, alias, channel_count, live_in_count, capacity_sat, last_update_at, snapshot_id)
+     VALUES (decode($1, 'hex'), sha256('x'), '', 0, 0, 0, 0, 1)`,
+    [announced],
+  );
+  const before = (await log.head()).position;
+  const failed = await sent({ payee: announced });
+  await table.close(failed.paymentHash, { status: "failed", failure: "no-route" }, "test");
+  const secret = await sent({ payee: hidden });
+  await table.close(secret.paymentHash, paid(secret), "test");
+  expect((await log.head()).position).toBe(before);
+
+  const plan = await sent({ payee: announced, amount: msat(4_321n) });
+  const closed = await table.close(plan.paymentHash, paid(plan), "test");
+  expect(await table.close(plan.paymentHash, paid(plan), "test")).toBeUndefined();
+  const links = await log.page(before, 10);
+  const [evidence] = links.map(({ text }) => decodeEvidence(text));
+  expect(links).toHaveLength(1);
+  expect(evidence).toMatchObject({
+    observedAt: closed!.closedAt,
+    source: "payment",
+    vantage: NODE,
+    observation: { kind: "reached", node: announced, amount: 3_000n, code: "SETTLED" },
+  });
+  expect(evidence!.attempt).not.toBe(toHex(plan.paymentHash));
+  await asOwner("DELETE FROM node");
+});
 
 test("a payment is planned once, held, paid, and every msat is posted", async () => {
   const plan = await planned();

@@ -2,9 +2,13 @@
  * Tables `outgoing_payment` and `payment_step`: what we pay, step by step. Which steps there are, and what each posts to the
  * journal, is in `sql/0010-spend.sql`; the budget is held there too. Every instant is the database's.
  */
+import { randomBytes } from "node:crypto";
+import { toHex } from "../../core/bytes.ts";
+import { readPayment as readArrival } from "../../core/evidence/read-payment.ts";
 import type { OutgoingPayment, PaymentEnd, PaymentPlan, PaymentState } from "../../core/spend/payment.ts";
 import { type Msat, msat, type UnixSeconds, unixSeconds } from "../../core/units.ts";
-import { type Database, type Queryable, translated } from "./connect.ts";
+import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
+import { appendEvidence } from "./evidence.ts";
 
 /** What may be spent in any window of `windowSec`, by all payments and by those of one subject. */
 export type SpendLimits = { windowSec: number; total: Msat; perSubject: Msat };
@@ -114,10 +118,15 @@ export function outgoingPaymentTable(database: Database) {
       await translated(database.query({ name: "payment-index", text, values: [paymentHash, lndIndex] }));
     },
 
-    /** How it ended. Undefined when that was known: the first word counts. */
+    /** How it ended, with what an arrival proves. Undefined when that was known: the first word counts. */
     close(paymentHash: Uint8Array, end: PaymentEnd, actor: string): Promise<OutgoingPayment | undefined> {
       const proof = end.status === "succeeded" ? [end.preimage, end.fee, null] : [null, null, end.failure];
-      return one("close", CLOSE, [paymentHash, end.status, actor, ...proof]);
+      return inTransaction(database, async (client) => {
+        const { rows } = await client.query(CLOSE, [paymentHash, end.status, actor, ...proof]);
+        const payment = rows[0] && readPayment(rows[0]);
+        if (payment?.state === "succeeded") await noteArrival(client, payment);
+        return payment;
+      });
     },
 
     /** Its end is not known. `answered`: the node has answered the call, and said nothing of the payment. */
@@ -160,6 +169,14 @@ export function outgoingPaymentTable(database: Database) {
       return rows.map((row) => ({ state: row.state, actor: row.actor, at: seconds(row.made_at) }));
     },
   };
+}
+
+/** A payee that has not announced itself is nobody's business: nothing is noted of it. */
+async function noteArrival(client: Queryable, payment: OutgoingPayment): Promise<void> {
+  const { payee, closedAt } = payment;
+  const { rows } = await client.query("SELECT FROM node WHERE node_key = decode($1, 'hex')", [payee]);
+  if (rows.length === 0 || closedAt === undefined) return;
+  await appendEvidence(client, [readArrival({ ...payment, closedAt }, toHex(randomBytes(32)))]);
 }
 
 async function readMany(

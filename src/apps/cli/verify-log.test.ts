@@ -20,7 +20,9 @@ async function verify(links: readonly Link[]) {
     result: (value: unknown) => told.push(value),
   };
   const page = async (after: bigint, limit: number) => links.filter(({ position }) => position > after).slice(0, limit);
-  const exit = await verifyLog(page, output as unknown as Output).catch((error: { exitCode: number }) => error.exitCode);
+  const exit = await verifyLog(page, output as unknown as Output).catch(
+    (error: { exitCode: number }) => error.exitCode,
+  );
   return { exit, told };
 }
 

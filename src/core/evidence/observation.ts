@@ -50,10 +50,13 @@ export type Observation =
 export type ObservationKind = Observation["kind"];
 
 /** Whose word an observation is. */
-export const EVIDENCE_SOURCES = ["probe"] as const;
+export const EVIDENCE_SOURCES = ["probe", "payment"] as const;
 export type EvidenceSource = (typeof EVIDENCE_SOURCES)[number];
 
-/** An observation with its origin: when, by which attempt (payment hash, 64 hex digits), and from which node it was made. */
+/**
+ * An observation with its origin: when, by which attempt, and from which node it was made. The attempt is 64 hex digits: a
+ * probe's payment hash; for a payment random ones, since whoever forwarded it knows its hash and would learn who paid.
+ */
 export type Evidence = {
   readonly observedAt: UnixSeconds;
   readonly source: EvidenceSource;

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { bucketAmount } from "../bucket-amount.ts";
 import { msat, unixSeconds } from "../units.ts";
 import { calibrate, type Judged } from "./calibrate.ts";
 import { lndApriori } from "./lnd-apriori.ts";
-import { bucketAmount, encodePrediction } from "./prediction.ts";
+import { encodePrediction } from "./prediction.ts";
 
 const judged = (probability: number, happened: boolean, said: number | null = null): Judged => ({
   probability,

@@ -28,7 +28,7 @@ export type Prediction = PredictionBasis & {
   readonly at: UnixSeconds;
   /** 66 lower-case hex digits. */
   readonly target: string;
-  /** Of a payment somebody asked about: rounded by {@link bucketAmount}. */
+  /** Of a payment somebody asked about: rounded (core/bucket-amount.ts). */
   readonly amount: Msat;
   /** That it arrives, with its 90 % interval. */
   readonly probability: number;
@@ -44,10 +44,4 @@ export function encodePrediction(prediction: Prediction): string {
   const said = [probability, interval.low, interval.high, lndApriori ?? null];
   const basis = [model, graphDigest, String(evidence.position), evidence.head, evidence.at, seed];
   return JSON.stringify([1, at, kind, predictionId, target, String(amount), ...said, ...basis]);
-}
-
-/** The largest of 1, 3, 10, 30, … msat that is no more than an amount, and 1 for nothing: many payments have the same. */
-export function bucketAmount(amount: Msat): Msat {
-  const decade = 10n ** BigInt(Math.max(0, String(amount).length - 1));
-  return (amount >= 3n * decade ? 3n * decade : decade) as Msat;
 }

@@ -1,7 +1,8 @@
 /** A decision for one payment: the nodes are found first, which costs nothing; the verdict is computed and logged after. */
+import { bucketAmount } from "../../core/bucket-amount.ts";
 import { OracleError } from "../../core/errors.ts";
 import { type Decision, MODEL } from "../../core/intent/decision.ts";
-import { bucketAmount, type Prediction } from "../../core/prediction/prediction.ts";
+import type { Prediction } from "../../core/prediction/prediction.ts";
 import { parseSubject, type Subject } from "../../core/subject.ts";
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 
