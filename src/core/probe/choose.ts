@@ -2,16 +2,15 @@
  * Which probes come next: those that are expected to lower the Brier score of the questions people ask the most, for what
  * they cost others; and, for a share of them, whatever chance draws.
  */
-import { countWorlds, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
+import { type WorldSet, worldsAt } from "../graph/bits.ts";
 import { arcHead, arcTail, type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
 import { AMOUNT_GRID_MSAT } from "../graph/engine.ts";
 import { reachTarget } from "../graph/reach.ts";
 import { drawMasks, type Masks, policyAdmits, type Worlds } from "../graph/worlds.ts";
-import { lndApriori } from "../prediction/lnd-apriori.ts";
-import { type Chance, chanceOfWorlds } from "../score/interval.ts";
 import type { ProbeLimits } from "../spend/policy.ts";
+import { type Arrival, arrivalOf } from "./arrival.ts";
 import { type LikeliestPaths, likeliestPaths } from "./likeliest-paths.ts";
-import { type AskedQuestion, arrivalsOf, brierOf, brierReduction, outcomesOf } from "./value.ts";
+import { type AskedQuestion, brierOf, brierReduction, outcomesOf } from "./value.ts";
 
 /** Will `amountMsat` arrive at `target` from `caller`? Both by index in the graph. */
 export type ProbeQuestion = {
@@ -42,12 +41,6 @@ export type ChosenProbe = {
 
 type Candidate = Omit<ChosenProbe, "arrival">;
 
-/** How likely a probe arrives, with its 90 % interval; and what LND says of the same route. */
-export type Arrival = Chance & { readonly lndApriori: number };
-
-/** Names the computation behind an arrival. */
-export const ARRIVAL_MODEL = "path-arrival-1";
-
 /** Channels of a target and of a caller that are looked at, the largest first. */
 const ARCS_LOOKED_AT = 8;
 /** A slot is held on every hop, for as long as an answer takes; an amount of this size doubles what that costs. */
@@ -74,18 +67,6 @@ export function chooseProbes(
     ...probe,
     arrival: arrivalOf(scene.worlds, view.masks(probe.amountMsat), probe.arcs),
   }));
-}
-
-/** Half a world is added either way: no count of worlds is certainty. */
-function arrivalOf(worlds: Worlds, masks: Masks, arcs: readonly number[]): Arrival {
-  const arrivals = arrivalsOf(worlds, masks, arcs);
-  const { interval } = chanceOfWorlds(arrivals);
-  const { capacitySat } = worlds.graph;
-  const hops = arcs.slice(1).map((arc) => ({
-    amountMsat: masks.amountMsat,
-    capacityMsat: capacitySat[arc >>> 1]! * 1000,
-  }));
-  return { probability: (countWorlds(arrivals) + 0.5) / (WORLDS + 1), interval, lndApriori: lndApriori(hops) };
 }
 
 /** Where a question's answer is yes, by question. For whoever wants the probability as it is believed. */

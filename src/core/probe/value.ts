@@ -6,7 +6,7 @@
  * score is p(1−p) before the probe and Σ q_c·p_c(1−p_c) after it. Both come from samples of worlds, and splitting a sample
  * always lowers its spread a little; the factor n/(n−1) takes that out, so that a probe that tells nothing is worth nothing.
  */
-import { both, countBits, everyWorld, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
+import { countBits, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
 import { arcHead } from "../graph/channel-graph.ts";
 import type { Masks, Worlds } from "../graph/worlds.ts";
 
@@ -32,14 +32,6 @@ export function outcomesOf(worlds: Worlds, masks: Masks, arcs: readonly number[]
   });
   outcomes.push(alive);
   return outcomes.filter((outcome) => outcome.some((word) => word !== 0));
-}
-
-/** The worlds in which a probe along `arcs` arrives. */
-export function arrivalsOf({ graph, online }: Worlds, masks: Masks, arcs: readonly number[]): WorldSet {
-  const carried = arcs.map((arc, i) =>
-    i === 0 ? worldsAt(online, arcHead(graph, arc)) : worldsAt(masks.words, graph.rows.slotOfArc[arc]!),
-  );
-  return carried.reduce(both, everyWorld());
 }
 
 /** Expected reduction of the weighted sum of Brier scores by learning the outcome. */

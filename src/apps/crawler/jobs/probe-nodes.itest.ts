@@ -102,6 +102,18 @@ test("questions become probes, probes evidence, and the chain holds", SLOW, asyn
     expect(await evidenceTable(database.pool).ofAttempt(paymentHash)).toEqual(evidence);
   }
   expect(verifyChain(await evidenceTable(database.pool).page(0n, 10_000))).toMatchObject({ ok: true });
+
+  const { rows } = await database.pool.query(
+    `SELECT probability, lnd_apriori, happened, follows, source_index = jsonb_array_length(route) AS arrived
+     FROM probe JOIN prediction ON prediction_id = encode(payment_hash, 'hex') LEFT JOIN prediction_outcome USING (prediction_id)`,
+  );
+  expect(rows.length).toBeGreaterThan(0);
+  for (const row of rows) {
+    expect(row.follows).toBeNull();
+    expect(row.probability > 0 && row.probability < 1 && row.lnd_apriori <= 1).toBe(true);
+    if (row.happened !== null) expect(row.happened).toBe(row.arrived);
+  }
+  expect(rows.some(({ happened }) => happened !== null)).toBe(true);
 });
 
 test("what LND was told is a route of announced channels from ours, within the limits", SLOW, async () => {
