@@ -5,6 +5,7 @@ import { errorCode } from "../../core/errors.ts";
 import { readColourWish } from "../config.ts";
 import { VERSION } from "../version.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { evaluateCommand } from "./commands/evaluate.ts";
 import { evidenceCommand } from "./commands/evidence.ts";
 import { intentCommand } from "./commands/intent.ts";
 import { migrateCommand } from "./commands/migrate.ts";
@@ -46,6 +47,7 @@ for (const command of [
   paymentCommand(output),
   intentCommand(output),
   verifyCommand(output),
+  evaluateCommand(output),
   doctorCommand(output),
 ]) {
   program.addCommand(command.exitOverride());

@@ -6,6 +6,7 @@
  * flat 0.6. Amounts grow towards the caller by the fees of the nodes between, inbound discounts included.
  */
 import { arcHead, type ChannelGraph } from "./channel-graph.ts";
+import { NodeHeap } from "./node-heap.ts";
 import { shareBelow } from "./prior.ts";
 import { usableMsat, type Worlds } from "./worlds.ts";
 
@@ -92,7 +93,7 @@ export function defaultFeeLimitMsat(amountMsat: number): number {
 export function cheapestPaths(net: PathNet, target: number, amountMsat: number): PathTree {
   const { nodeCount, rows } = net.graph;
   const tree = emptyTree(nodeCount, target, amountMsat);
-  const heap = new Heap();
+  const heap = new NodeHeap();
   const settled = new Uint8Array(nodeCount);
   tree.cost[target] = 0;
   tree.forwardsMsat[target] = amountMsat;
@@ -210,50 +211,4 @@ function emptyTree(nodeCount: number, target: number, amountMsat: number): PathT
     cltvDelta: new Uint16Array(nodeCount),
     hops: new Uint8Array(nodeCount),
   };
-}
-
-/** A binary heap of nodes by cost at the time of pushing; a node pushed again simply appears twice. */
-class Heap {
-  #nodes: number[] = [];
-  #costs: number[] = [];
-
-  push(node: number, cost: number): void {
-    const nodes = this.#nodes;
-    const costs = this.#costs;
-    let at = nodes.length;
-    nodes.push(node);
-    costs.push(cost);
-    while (at > 0) {
-      const parent = (at - 1) >>> 1;
-      if (costs[parent]! <= cost) break;
-      nodes[at] = nodes[parent]!;
-      costs[at] = costs[parent]!;
-      at = parent;
-    }
-    nodes[at] = node;
-    costs[at] = cost;
-  }
-
-  /** The node with the least cost, or -1. */
-  pop(): number {
-    const nodes = this.#nodes;
-    const costs = this.#costs;
-    if (nodes.length === 0) return -1;
-    const top = nodes[0]!;
-    const node = nodes.pop()!;
-    const cost = costs.pop()!;
-    const size = nodes.length;
-    if (size === 0) return top;
-    let at = 0;
-    for (let child = 1; child < size; child = 2 * at + 1) {
-      if (child + 1 < size && costs[child + 1]! < costs[child]!) child++;
-      if (costs[child]! >= cost) break;
-      nodes[at] = nodes[child]!;
-      costs[at] = costs[child]!;
-      at = child;
-    }
-    nodes[at] = node;
-    costs[at] = cost;
-    return top;
-  }
 }

@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { gunzipSync } from "node:zlib";
-import type { ChannelRecord, PolicyRecord } from "../../core/graph/records.ts";
 import { describeGraphMessage, loadGraphCodec } from "../describe-graph.ts";
 import { syntheticGraph } from "../synthetic-graph.ts";
 
@@ -55,45 +54,5 @@ function makeUp(factor: number) {
   return {
     nodes: message.nodes.map((node) => ({ ...node, addresses, features, color: "#3399ff" })),
     edges: message.edges.map((edge) => ({ ...edge, chan_point })),
-  };
-}
-
-type JsonPolicy = Record<"min_htlc" | "max_htlc_msat" | "fee_base_msat" | "fee_rate_milli_msat", string> & {
-  disabled: boolean;
-  time_lock_delta: number;
-};
-type JsonEdge = {
-  channel_id: string;
-  node1_pub: string;
-  node2_pub: string;
-  capacity: string;
-  node1_policy: JsonPolicy | null;
-  node2_policy: JsonPolicy | null;
-};
-
-/** The channels of the same graph as records, to be changed. */
-export function loadBenchRecords(): { name: string; channels: ChannelRecord[] } {
-  const path = process.env["SATRANK_GRAPH"];
-  if (!path) return { name: "made-up graph", channels: syntheticGraph({ ...MAINNET, seed: 1 }).channels };
-  const { edges } = readDescribeGraph(path) as { edges: JsonEdge[] };
-  const channels = edges.map((edge) => ({
-    id: BigInt(edge.channel_id),
-    node1: edge.node1_pub,
-    node2: edge.node2_pub,
-    capacitySat: Number(edge.capacity),
-    ...(edge.node1_policy && { policy1: policyRecord(edge.node1_policy) }),
-    ...(edge.node2_policy && { policy2: policyRecord(edge.node2_policy) }),
-  }));
-  return { name: basename(path), channels };
-}
-
-function policyRecord(policy: JsonPolicy): PolicyRecord {
-  return {
-    enabled: !policy.disabled,
-    minHtlcMsat: Number(policy.min_htlc),
-    maxHtlcMsat: Number(policy.max_htlc_msat),
-    feeBaseMsat: Number(policy.fee_base_msat),
-    feePpm: Number(policy.fee_rate_milli_msat),
-    cltvDelta: policy.time_lock_delta,
   };
 }

@@ -3,10 +3,9 @@ import os from "node:os";
 import { benchColdStart } from "./cold-start.ts";
 import { benchGraph } from "./graph.ts";
 import { benchPaid } from "./paid.ts";
-import { benchSybil } from "./sybil.ts";
 import { benchVerify } from "./verify.ts";
 
-const BENCHES = { verify: benchVerify, paid: benchPaid, graph: benchGraph, cold: benchColdStart, sybil: benchSybil };
+const BENCHES = { verify: benchVerify, paid: benchPaid, graph: benchGraph, cold: benchColdStart };
 type Name = keyof typeof BENCHES;
 
 // GRAPH is how `make run` names a graph; the benches take the same.

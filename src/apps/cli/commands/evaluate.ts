@@ -1,0 +1,120 @@
+/** `satrank evaluate`: how right the oracle is on a graph with hidden balances, beside everybody else on the same payments. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { Command, InvalidArgumentError } from "commander";
+import { OracleError } from "../../../core/errors.ts";
+import { judgeLabels, parseLabels } from "../../../core/evaluate/longitudinal.ts";
+import { plotReliability } from "../../../core/evaluate/plot.ts";
+import { averageWorlds, reportWorld } from "../../../core/evaluate/report.ts";
+import { attackRanks } from "../../../core/evaluate/sybil.ts";
+import {
+  evaluateWorld,
+  OURS,
+  PROBE_KINDS,
+  type ProbeKind,
+  RECALIBRATED,
+  WORLD_NAMES,
+  type WorldName,
+  type WorldOutcome,
+} from "../../../core/evaluate/world.ts";
+import { parseDescribeGraph } from "../../../core/graph/describe-graph.ts";
+import { graphFromRecords } from "../../../core/graph/records.ts";
+import { attackLines, labelLines, meanLines, worldLines } from "../evaluation-text.ts";
+import type { Output } from "../terminal.ts";
+
+/** More than any graph or table of labels, unpacked. */
+const MAX_FILE_BYTES = 2 ** 29;
+/** What a reliability plot compares. */
+const PLOTTED = [`LND a-priori${RECALIBRATED}`, OURS.prior, OURS.drawn, OURS.chosen];
+
+type Options = {
+  graph: string;
+  seed: number;
+  worlds: WorldName[];
+  pairs: number;
+  reports: number;
+  probes: number;
+  probing: ProbeKind[];
+  labels?: string;
+  sybil: boolean;
+  plots?: string;
+};
+
+export function evaluateCommand(output: Output): Command {
+  return new Command("evaluate")
+    .description("measure predictions on a graph with hidden balances, against LND and others (docs/evaluation.md)")
+    .requiredOption("--graph <file>", "a describegraph file, .json or .json.gz")
+    .option("--seed <n>", "draws another truth, other probes and other payments", whole(0), 1)
+    .option("--worlds <names>", `of ${WORLD_NAMES.join(", ")}`, listOf(WORLD_NAMES), [...WORLD_NAMES])
+    .option("--pairs <n>", "payments to be judged at each of four amounts", whole(1), 400)
+    .option("--reports <n>", "other callers' payments, used to recalibrate only", whole(4), 600)
+    .option("--probes <n>", "probes of each kind before the payments; 0 sends none", whole(0), 3000)
+    .option("--probing <kinds>", `of ${PROBE_KINDS.join(", ")}`, listOf(PROBE_KINDS), [...PROBE_KINDS])
+    .option("--labels <csv>", "what became of the graph's nodes, .csv or .csv.gz")
+    .option("--no-sybil", "leave out what an attacker's own nodes buy")
+    .option("--plots <dir>", "write reliability diagrams there, one SVG file per world")
+    .action((options: Options) => {
+      const { nodes, channels } = parseDescribeGraph(readText(options.graph));
+      const { graph } = graphFromRecords(nodes, channels);
+      const plan = { ...options, kinds: options.probes > 0 ? options.probing : [] };
+      const worlds = options.worlds.map((world, i) => {
+        const place = `world ${i + 1} of ${options.worlds.length}, ${world}`;
+        const outcome = evaluateWorld(graph, world, plan, (step) => output.progress(`${place}: ${step}`));
+        if (options.plots !== undefined) writePlot(options.plots, outcome);
+        return reportWorld(outcome);
+      });
+      if (options.labels !== undefined) output.progress("labels");
+      const labels =
+        options.labels === undefined ? undefined : judgeLabels(graph, parseLabels(readText(options.labels)));
+      const attacks = options.sybil
+        ? attackRanks(channels, (attack) => output.progress(`attack: ${attack}`))
+        : undefined;
+      output.progress("");
+      const means = averageWorlds(worlds);
+      const { seed, pairs, reports, probes } = options;
+      output.result({ seed, pairs, reports, probes, worlds, means, labels, attacks }, [
+        ...worlds.flatMap(worldLines),
+        ...meanLines(means),
+        ...(labels ? labelLines(labels) : []),
+        ...(attacks ? attackLines(attacks) : []),
+      ]);
+    });
+}
+
+function writePlot(directory: string, { world, predictions, happened }: WorldOutcome): void {
+  const curves = predictions
+    .filter(({ name }) => PLOTTED.includes(name))
+    .map(({ name, probability }) => ({ name, probability, happened }));
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, `reliability-${world}.svg`), plotReliability(`Reliability in world ${world}`, curves));
+}
+
+/** Gzip is told by its first two bytes, not by the name of the file. @throws CONFIG_INVALID */
+function readText(path: string): string {
+  try {
+    const bytes = readFileSync(path);
+    const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+    const plain = isPacked ? gunzipSync(bytes, { maxOutputLength: MAX_FILE_BYTES }) : bytes;
+    if (plain.length > MAX_FILE_BYTES) throw new Error("too large");
+    return plain.toString("utf8");
+  } catch (cause) {
+    throw new OracleError("CONFIG_INVALID", `${path} cannot be read.`, { cause });
+  }
+}
+
+function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d{1,7}$/.test(text) || value < least) throw new InvalidArgumentError(`a whole number from ${least} on`);
+    return value;
+  };
+}
+
+function listOf<Name extends string>(known: readonly Name[]): (text: string) => Name[] {
+  return (text) => {
+    const names = text.split(",") as Name[];
+    if (!names.every((name) => known.includes(name))) throw new InvalidArgumentError(`of ${known.join(", ")}`);
+    return [...new Set(names)];
+  };
+}

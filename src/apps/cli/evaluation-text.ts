@@ -1,0 +1,68 @@
+/** An evaluation as tables for people. */
+import type { LabelReport } from "../../core/evaluate/longitudinal.ts";
+import type { MeanReport, WorldReport } from "../../core/evaluate/report.ts";
+import type { AttackReport } from "../../core/evaluate/sybil.ts";
+import { table } from "./text.ts";
+
+/** Scores by predictor and amount, then ours against others. */
+export function worldLines(report: WorldReport): string[] {
+  const { world, payments, arrivedRatio, firstTryRatio, probes, predictors, comparisons } = report;
+  const amounts = Object.keys(predictors[0]?.byAmountSat ?? {});
+  const head = ["predictor", "Brier", "log loss", "ECE", "AUC", ...amounts.map((sat) => `Brier ${sat} sat`)];
+  const rows = predictors.map(({ name, all, byAmountSat }) => [
+    name,
+    ...[all.brier, all.logLoss, all.ece, all.auc].map(digits),
+    ...amounts.map((sat) => digits(byAmountSat[sat]!.brier)),
+  ]);
+  const sent = Object.entries(probes).map(
+    ([kind, { sent, arrived, channels }]) =>
+      `${kind} probes: ${sent} HTLCs, ${arrived} arrived, ${channels} channels told about`,
+  );
+  return [
+    `World ${world}: ${payments} payments, ${percent(arrivedRatio)} arrived, ${percent(firstTryRatio)} at the first try`,
+    ...sent,
+    ...table(head, rows),
+    "",
+    ...table(
+      ["ours", "against", "Brier difference", "standard error", "lower by"],
+      comparisons.map(({ ours, other, difference, error, gainRatio }) => [
+        ours,
+        other,
+        difference.toFixed(4),
+        error.toFixed(4),
+        percent(gainRatio),
+      ]),
+    ),
+    "",
+  ];
+}
+
+/** Means over the standard worlds. */
+export function meanLines(means: readonly MeanReport[]): string[] {
+  if (means.length === 0) return [];
+  const rows = means.map(({ name, brier, logLoss, ece }) => [name, ...[brier, logLoss, ece].map(digits)]);
+  return ["Means over the standard worlds", ...table(["predictor", "Brier", "log loss", "ECE"], rows), ""];
+}
+
+/** What ranked nodes that were receivable later. */
+export function labelLines({ nodes, rows }: { nodes: number; rows: readonly LabelReport[] }): string[] {
+  const cells = rows.map(({ feature, auc }) => [feature, digits(auc)]);
+  return [`Receivable later: ${nodes} nodes`, ...table(["known at the time", "AUC"], cells), ""];
+}
+
+/** Ranks under attack. */
+export function attackLines(attacks: readonly AttackReport[]): string[] {
+  const cells = attacks.map(({ attack, rank, rankLow, rankHigh }) => [
+    attack,
+    rank === undefined ? "none" : `${rank} (${rankLow}-${rankHigh})`,
+  ]);
+  return ["An attacker's rank", ...table(["attack", "rank"], cells), ""];
+}
+
+function digits(value: number): string {
+  return value.toFixed(4);
+}
+
+function percent(ratio: number): string {
+  return `${(100 * ratio).toFixed(1)} %`;
+}

@@ -1,0 +1,108 @@
+/** Everybody's probability for the same payments: the baselines', and the oracle's own from the very code that answers callers. */
+import { both, countWorlds, either, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
+import { type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
+import { reachTarget } from "../graph/reach.ts";
+import { type Beliefs, drawMasks, type Masks, policyAdmits, sampleWorlds, WORLD_SEED } from "../graph/worlds.ts";
+import { fitLogistic, logit } from "./logistic.ts";
+import type { Payment } from "./payments.ts";
+import { type Aim, type Estimate, findRoute, type Router } from "./search.ts";
+import type { Truth } from "./truth.ts";
+
+/** The probability that each payment's best single route works, as its sender's estimator has it; 0 where it finds none. */
+export function predictRoute(
+  router: Router,
+  payments: readonly Payment[],
+  estimate: Estimate,
+  own: { readonly ratio: number; readonly truth: Truth } | undefined,
+  aim: Aim,
+): Float64Array {
+  const beliefs = own
+    ? { estimate, ownRatio: own.ratio, ownMsat: (arc: number) => own.truth.balanceMsat[arc]! }
+    : { estimate, ownRatio: 1 };
+  return Float64Array.from(payments, (payment) => findRoute(router, payment, beliefs, aim)?.probability ?? 0);
+}
+
+/**
+ * The oracle's answer to each payment: the share of believed worlds in which the caller reaches the target. With `own` it is
+ * told what the caller's own channels hold, as the caller's LND knows it; without, they are as hidden as everybody's.
+ */
+export function predictReach(
+  graph: ChannelGraph,
+  payments: readonly Payment[],
+  beliefs: Beliefs,
+  own?: Truth,
+): Float64Array {
+  const worlds = sampleWorlds(graph, WORLD_SEED, beliefs);
+  const predicted = new Float64Array(payments.length);
+  let masks: Masks | undefined;
+  payments.forEach(({ caller, target, amountMsat }, i) => {
+    // Payments come amount by amount, so one amount's masks at a time are enough.
+    if (masks?.amountMsat !== amountMsat) masks = drawMasks(worlds, amountMsat);
+    const reached = reachTarget(graph, masks, target);
+    const leaves = own ? reachOverOwn(graph, masks, reached, caller, own) : worldsAt(reached, caller);
+    predicted[i] = countWorlds(leaves) / WORLDS;
+  });
+  return predicted;
+}
+
+/** Worlds in which a peer behind an own channel that holds the amount is online and reaches the target. */
+function reachOverOwn(graph: ChannelGraph, masks: Masks, reached: Int32Array, caller: number, own: Truth): WorldSet {
+  const { outStart, outArc, outHead } = graph.rows;
+  let leaves: WorldSet = new Int32Array(WORDS);
+  for (let out = outStart[caller]!; out < outStart[caller + 1]!; out++) {
+    const [arc, peer] = [outArc[out]!, outHead[out]!];
+    if (own.balanceMsat[arc]! < masks.amountMsat || !policyAdmits(graph, arc, masks.amountMsat)) continue;
+    leaves = either(leaves, both(worldsAt(reached, peer), worldsAt(masks.online, peer)));
+  }
+  return leaves;
+}
+
+/** Fitted on these payments' outcomes: the target's inbound channels and the amount, nothing else. */
+export function predictDegree(graph: ChannelGraph, train: Labelled, test: readonly Payment[]): Float64Array {
+  const row = ({ target, amountMsat }: Payment) => [Math.log(1 + inboundCount(graph, target)), Math.log10(amountMsat)];
+  const fitted = fitLogistic(train.payments.map(row), train.happened);
+  return Float64Array.from(test, (payment) => fitted(row(payment)));
+}
+
+/** Payments with their outcomes: 1 arrived, 0 did not. */
+export type Labelled = { readonly payments: readonly Payment[]; readonly happened: Uint8Array };
+
+/** A predictor mended by what it said of other payments: logistic regression on its log-odds and the amount. */
+export function recalibrate(
+  said: Float64Array,
+  train: Labelled,
+  now: Float64Array,
+  test: readonly Payment[],
+): Float64Array {
+  const row = (probability: number, { amountMsat }: Payment) => [logit(probability), Math.log10(amountMsat)];
+  const fitted = fitLogistic(
+    train.payments.map((payment, i) => row(said[i]!, payment)),
+    train.happened,
+  );
+  return Float64Array.from(test, (payment, i) => fitted(row(now[i]!, payment)));
+}
+
+/** Whether some route in truth carries each payment; fees, hops and the number of tries left aside. */
+export function knowTruth(truth: Truth, payments: readonly Payment[]): Float64Array {
+  return Float64Array.from(payments, (payment) => (isReachable(truth, payment) ? 1 : 0));
+}
+
+function isReachable({ graph, balanceMsat, online, refuses }: Truth, { caller, target, amountMsat }: Payment): boolean {
+  const { outStart, outArc, outHead } = graph.rows;
+  const { minHtlcMsat, maxHtlcMsat } = graph.policies;
+  const seen = new Uint8Array(graph.nodeCount);
+  const waiting = [caller];
+  seen[caller] = 1;
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (node === target) return true;
+    for (let out = outStart[node]!; out < outStart[node + 1]!; out++) {
+      const [head, arc] = [outHead[out]!, outArc[out]!];
+      const admits = minHtlcMsat[arc]! <= amountMsat && amountMsat <= maxHtlcMsat[arc]!;
+      const refused = refuses[arc] === 1 && node !== caller;
+      if (seen[head] === 1 || online[head] === 0 || !admits || refused || balanceMsat[arc]! < amountMsat) continue;
+      seen[head] = 1;
+      waiting.push(head);
+    }
+  }
+  return false;
+}
