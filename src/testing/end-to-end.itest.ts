@@ -146,8 +146,8 @@ test("what was answered is among the predictions, and the report on them fits it
   const { data } = (await response.json()) as { data: unknown };
   const report = getCalibrationContract.response.parse(data);
   expect(report).toEqual(data);
-  expect(report.made.find(({ kind }) => kind === "payment")!.count).toBeGreaterThan(3);
-  expect(Number(report.log.position)).toBeGreaterThan(3);
+  expect(report.made.find(({ kind }) => kind === "payment")!.count).toBeGreaterThan(0);
+  expect(Number(report.log.position)).toBeGreaterThan(0);
 });
 
 test("the published assertion is verified by an independent library, and by satrank verify", async () => {

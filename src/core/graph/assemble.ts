@@ -14,10 +14,10 @@ import {
   type GraphTables,
   KEY_BYTES,
   MAX_CAPACITY_SAT,
-  searchKeys,
   withRows,
 } from "./channel-graph.ts";
 import { countGarbage, type Garbage, type GarbageReason } from "./garbage.ts";
+import { indexKeys } from "./key-index.ts";
 
 /** Unsorted announcements. Policy 2i is of `node1` of channel i, policy 2i+1 of `node2`. */
 export type RawGraph = {
@@ -90,11 +90,9 @@ type SortedNodes = {
 /** Announced nodes and the unannounced ends of channels, by key, each once: the newest announcement stays. */
 function sortNodes(raw: RawGraph): SortedNodes {
   const announced = indices(raw.nodeCount).filter((node) => isKey(raw.nodeKeys, node * KEY_BYTES));
-  const byKey = (a: number, b: number) => compareKeys(raw.nodeKeys, a * KEY_BYTES, raw.nodeKeys, b * KEY_BYTES);
-  const known = gatherKeys(raw.nodeKeys, announced.slice().sort(byKey));
+  const findAnnounced = indexKeys(gatherKeys(raw.nodeKeys, announced), announced.length);
   const strangers = indices(2 * raw.channelCount).filter(
-    (end) =>
-      isKey(raw.endKeys, end * KEY_BYTES) && searchKeys(known, announced.length, raw.endKeys, end * KEY_BYTES) < 0,
+    (end) => isKey(raw.endKeys, end * KEY_BYTES) && findAnnounced(raw.endKeys, end * KEY_BYTES) < 0,
   );
   // One list: announced nodes first, then strangers as announcements of time 0 without alias.
   const total = announced.length + strangers.length;
@@ -142,7 +140,8 @@ type SortedChannels = {
 
 function sortChannels(raw: RawGraph, keys: Uint8Array, nodeCount: number, garbage: Garbage): SortedChannels {
   const ends = new Int32Array(2 * raw.channelCount);
-  for (let end = 0; end < ends.length; end++) ends[end] = searchKeys(keys, nodeCount, raw.endKeys, end * KEY_BYTES);
+  const find = indexKeys(keys, nodeCount);
+  for (let end = 0; end < ends.length; end++) ends[end] = find(raw.endKeys, end * KEY_BYTES);
   const { channelIdHigh: high, channelIdLow: low } = raw;
   const valid = indices(raw.channelCount).filter((channel) => {
     const wrong = judgeChannel(raw, ends, channel);

@@ -237,7 +237,7 @@ function lowerBound(count: number, order: (entry: number) => number): number {
 }
 
 /** Binary search for the key at `offset` of `bytes` among `count` sorted keys; -1 when absent. */
-export function searchKeys(sorted: Uint8Array, count: number, bytes: Uint8Array, offset: number): number {
+function searchKeys(sorted: Uint8Array, count: number, bytes: Uint8Array, offset: number): number {
   let low = 0;
   let high = count - 1;
   while (low <= high) {
