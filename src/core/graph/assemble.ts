@@ -65,15 +65,15 @@ export function assembleGraph(raw: RawGraph, now?: UnixSeconds): Assembly {
   const nodes = sortNodes(raw);
   countGarbage(garbage, "node-key", nodes.rejected - nodes.doubles);
   countGarbage(garbage, "node-duplicate", nodes.doubles);
-  const channels = sortChannels(raw, nodes.keys, nodes.count, garbage);
-  const tables = allocateTables(nodes.count, channels.order.length);
+  const channels = sortChannels(raw, nodes.ofEnds, garbage);
+  const tables = allocateTables(nodes.count, channels.length);
   tables.nodeKeys.set(nodes.keys);
   tables.aliases.set(nodes.aliases);
   tables.nodeUpdatedAt.set(nodes.updatedAt.map((at) => presentTime(at, now, garbage)));
-  channels.order.forEach((from, to) => {
-    copyChannel(raw, from, tables, to, channels.ends, { now, garbage });
+  channels.forEach((from, to) => {
+    copyChannel(raw, from, tables, to, nodes.ofEnds, { now, garbage });
   });
-  const rejected = nodes.rejected + raw.channelCount - channels.order.length;
+  const rejected = nodes.rejected + raw.channelCount - channels.length;
   return { graph: withRows(tables), rejected, garbage };
 }
 
@@ -83,6 +83,8 @@ type SortedNodes = {
   aliases: Uint8Array;
   updatedAt: Uint32Array;
   rejected: number;
+  /** Node of each raw end; -1 for what is no key. */
+  ofEnds: Int32Array;
   /** How many of the rejected say something of a node that another announcement says later. */
   doubles: number;
 };
@@ -90,10 +92,7 @@ type SortedNodes = {
 /** Announced nodes and the unannounced ends of channels, by key, each once: the newest announcement stays. */
 function sortNodes(raw: RawGraph): SortedNodes {
   const announced = indices(raw.nodeCount).filter((node) => isKey(raw.nodeKeys, node * KEY_BYTES));
-  const findAnnounced = indexKeys(gatherKeys(raw.nodeKeys, announced), announced.length);
-  const strangers = indices(2 * raw.channelCount).filter(
-    (end) => isKey(raw.endKeys, end * KEY_BYTES) && findAnnounced(raw.endKeys, end * KEY_BYTES) < 0,
-  );
+  const { ofEnds, strangers } = enterEnds(raw, announced);
   // One list: announced nodes first, then strangers as announcements of time 0 without alias.
   const total = announced.length + strangers.length;
   const keys = new Uint8Array(total * KEY_BYTES);
@@ -107,9 +106,14 @@ function sortNodes(raw: RawGraph): SortedNodes {
       updatedAt(b) - updatedAt(a) ||
       compareBytes(alias(b), alias(a)),
   );
-  const kept = sorted.filter(
-    (entry, i) => i === 0 || compareKeys(keys, entry * KEY_BYTES, keys, sorted[i - 1]! * KEY_BYTES) !== 0,
-  );
+  const kept: number[] = [];
+  const place = new Int32Array(total);
+  for (const entry of sorted) {
+    const newest = kept.at(-1);
+    if (newest === undefined || compareKeys(keys, entry * KEY_BYTES, keys, newest * KEY_BYTES) !== 0) kept.push(entry);
+    place[entry] = kept.length - 1;
+  }
+  for (let end = 0; end < ofEnds.length; end++) if (ofEnds[end]! >= 0) ofEnds[end] = place[ofEnds[end]!]!;
   const aliases = new Uint8Array(kept.length * ALIAS_BYTES);
   kept.forEach((entry, i) => {
     aliases.set(alias(entry), i * ALIAS_BYTES);
@@ -120,9 +124,27 @@ function sortNodes(raw: RawGraph): SortedNodes {
     keys: gatherKeys(keys, kept),
     aliases,
     updatedAt: Uint32Array.from(kept, updatedAt),
+    ofEnds,
     rejected: raw.nodeCount - announcedKept,
     doubles: announced.length - announcedKept,
   };
+}
+
+/**
+ * The entry of each raw end in the list of announced nodes and, behind them, of ends that are not among them. Looked up once: in
+ * a large graph each look misses the cache.
+ */
+function enterEnds(raw: RawGraph, announced: number[]): { ofEnds: Int32Array; strangers: number[] } {
+  const find = indexKeys(gatherKeys(raw.nodeKeys, announced), announced.length);
+  const ofEnds = new Int32Array(2 * raw.channelCount).fill(-1);
+  const strangers: number[] = [];
+  for (let end = 0; end < ofEnds.length; end++) {
+    if (!isKey(raw.endKeys, end * KEY_BYTES)) continue;
+    const known = find(raw.endKeys, end * KEY_BYTES);
+    ofEnds[end] = known < 0 ? announced.length + strangers.length : known;
+    if (known < 0) strangers.push(end);
+  }
+  return { ofEnds, strangers };
 }
 
 const NO_ALIAS = new Uint8Array(ALIAS_BYTES);
@@ -131,17 +153,8 @@ function aliasAt(raw: RawGraph, node: number): Uint8Array {
   return node < 0 ? NO_ALIAS : raw.aliases.subarray(node * ALIAS_BYTES, (node + 1) * ALIAS_BYTES);
 }
 
-type SortedChannels = {
-  /** Raw channel numbers in the order of their ids. */
-  order: number[];
-  /** Node index of each raw end. */
-  ends: Int32Array;
-};
-
-function sortChannels(raw: RawGraph, keys: Uint8Array, nodeCount: number, garbage: Garbage): SortedChannels {
-  const ends = new Int32Array(2 * raw.channelCount);
-  const find = indexKeys(keys, nodeCount);
-  for (let end = 0; end < ends.length; end++) ends[end] = find(raw.endKeys, end * KEY_BYTES);
+/** Raw channel numbers in the order of their ids. */
+function sortChannels(raw: RawGraph, ends: Int32Array, garbage: Garbage): number[] {
   const { channelIdHigh: high, channelIdLow: low } = raw;
   const valid = indices(raw.channelCount).filter((channel) => {
     const wrong = judgeChannel(raw, ends, channel);
@@ -152,7 +165,7 @@ function sortChannels(raw: RawGraph, keys: Uint8Array, nodeCount: number, garbag
   valid.sort((a, b) => byId(a, b) || preferChannel(raw, ends, a, b));
   const order = valid.filter((channel, i) => i === 0 || byId(channel, valid[i - 1]!) !== 0);
   countGarbage(garbage, "channel-duplicate", valid.length - order.length);
-  return { order, ends };
+  return order;
 }
 
 function judgeChannel(raw: RawGraph, ends: Int32Array, channel: number): GarbageReason | undefined {
