@@ -5,6 +5,7 @@ const shared = {
   // Far beyond what any of them takes: a busy machine fails none, and one that hangs is still found.
   testTimeout: 180_000,
   hookTimeout: 180_000,
+  expect: { poll: { timeout: 60_000 } },
   // Loading everything anew for each file took a third of the processor time.
   isolate: false,
 };
