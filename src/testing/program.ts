@@ -1,5 +1,6 @@
 /** The whole program as a process of its own, started as `make run` starts it, for tests that kill it. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import net from "node:net";
 import { EVERYTHING } from "./compiled.ts";
 
@@ -16,16 +17,23 @@ export type Program = {
 
 export type Ports = { api: number; relay: number; metrics: number };
 
+/** Below those that the system hands out: a port it gave us may go to somebody's connection before the program listens on it. */
+const [LEAST_PORT, MOST_PORT] = [10_000, 30_000];
+
 export async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all([0, 0, 0].map(() => listen()));
+  const servers = [await listen(), await listen(), await listen()];
   const [api = 0, relay = 0, metrics = 0] = servers.map((server) => (server.address() as net.AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return { api, relay, metrics };
 }
 
+/** On a port drawn by chance that is free. */
 function listen(): Promise<net.Server> {
   return new Promise((resolve) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => resolve(server));
+    const server = net.createServer();
+    const attempt = () => void server.listen(randomInt(LEAST_PORT, MOST_PORT), "127.0.0.1");
+    server.on("error", attempt).on("listening", () => resolve(server));
+    attempt();
   });
 }
 
