@@ -23,6 +23,7 @@ const DOORS = new Set([
   "core/nip85 -> core/score",
   "core/evaluate -> core/evidence",
   "core/evaluate -> core/graph",
+  "core/evaluate -> core/prediction",
   "core/evaluate -> core/probe",
   "core/evaluate -> core/score",
   "core/evaluate -> core/spend",

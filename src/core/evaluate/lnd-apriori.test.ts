@@ -1,6 +1,7 @@
 /** Vectors computed from `routing/probability_apriori.go` with LND's default settings. */
 import { expect, test } from "vitest";
-import { aprioriNode, aprioriPair, capacityFactor } from "./lnd-apriori.ts";
+import { capacityFactor } from "../prediction/lnd-apriori.ts";
+import { aprioriNode, aprioriPair } from "./lnd-apriori.ts";
 import type { PairResult } from "./lnd-memory.ts";
 
 const result = (successMsat: number, failMsat = Number.POSITIVE_INFINITY, failAgeSec = 0): PairResult => ({

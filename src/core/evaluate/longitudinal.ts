@@ -2,10 +2,10 @@
 import { OracleError } from "../errors.ts";
 import { type ChannelGraph, nodeKeyHex } from "../graph/channel-graph.ts";
 import { sampleWorlds, WORLD_SEED } from "../graph/worlds.ts";
+import { areaUnderCurve } from "../prediction/area-under-curve.ts";
 import { scoreNodes } from "../score/rank.ts";
 import { drawReferences } from "../score/references.ts";
 import { unixSeconds } from "../units.ts";
-import { areaUnderCurve } from "./metrics.ts";
 import { degreesOf } from "./truth.ts";
 
 /** What became of a node: 1 when some channel towards it was enabled later. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { areaUnderCurve } from "../prediction/area-under-curve.ts";
 import { fitLogistic, logit } from "./logistic.ts";
-import { areaUnderCurve, brierDifference, reliability, score } from "./metrics.ts";
+import { brierDifference, reliability, score } from "./metrics.ts";
 import { randomStream } from "./random.ts";
 
 test("scores of four predictions, by hand", () => {

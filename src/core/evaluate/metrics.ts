@@ -1,5 +1,7 @@
 /** Proper scores and what else is asked of a probability. All clip it to [.001, .999] first: nobody knows more than that. */
 
+import { areaUnderCurve } from "../prediction/area-under-curve.ts";
+
 /** A probability that was given, and whether it happened (1) or not (0). */
 export type Outcomes = { readonly probability: Float64Array; readonly happened: Uint8Array };
 
@@ -56,26 +58,6 @@ export function reliability({ probability, happened }: Outcomes): Bin[] {
     happened: hits / Math.max(count, 1),
     count,
   }));
-}
-
-/** By mid-ranks (Mann and Whitney), so that ties count half. Larger values should go with what happened. */
-export function areaUnderCurve(values: ArrayLike<number>, happened: ArrayLike<number>): number {
-  const order = Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
-  let hits = 0;
-  let ranks = 0;
-  for (let from = 0; from < order.length; ) {
-    let to = from;
-    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
-    const middle = (from + to + 1) / 2;
-    for (let i = from; i < to; i++) {
-      if (happened[order[i]!] !== 1) continue;
-      hits++;
-      ranks += middle;
-    }
-    from = to;
-  }
-  const misses = order.length - hits;
-  return hits === 0 || misses === 0 ? 0.5 : (ranks - (hits * (hits + 1)) / 2) / (hits * misses);
 }
 
 /** How much larger the Brier score of `a` is than that of `b` on the same payments, with the standard error of that. */

@@ -1,5 +1,7 @@
 /** How good predictions were, by proper scores and by reliability (docs/scoring.md §7). */
 
+import { areaUnderCurve } from "./area-under-curve.ts";
+
 /** A prediction whose outcome is known. */
 export type Judged = { readonly probability: number; readonly lndApriori: number | null; readonly happened: boolean };
 
@@ -49,7 +51,7 @@ export function calibrate(judged: readonly Judged[]): Calibration | null {
     brier,
     logLoss: mean(judged.map(({ probability, happened }) => surprise(probability, happened))),
     ece: bins.reduce((sum, bin) => sum + (bin.count / count) * Math.abs(bin.meanPredicted - bin.frequency), 0),
-    auc: areaUnderCurve(judged),
+    auc: frequency === 0 || frequency === 1 ? null : aucOf(judged),
     skillOverBaseRate: skill(brier, frequency * (1 - frequency)),
     skillOverLnd: rivals.length === 0 ? null : skill(ownBrier, rivalBrier),
     lndCount: rivals.length,
@@ -70,21 +72,11 @@ function binsOf(judged: readonly Judged[]): ReliabilityBin[] {
   }).filter(({ count }) => count > 0);
 }
 
-/** The chance that of two, one of which happened, that one was said to be likelier; a tie counts half (Mann and Whitney 1947). */
-function areaUnderCurve(judged: readonly Judged[]): number | null {
-  const ordered = [...judged].sort((a, b) => a.probability - b.probability);
-  const positives = ordered.filter(({ happened }) => happened).length;
-  const negatives = ordered.length - positives;
-  if (positives === 0 || negatives === 0) return null;
-  let ranks = 0;
-  for (let from = 0; from < ordered.length; ) {
-    let to = from;
-    while (to < ordered.length && ordered[to]!.probability === ordered[from]!.probability) to++;
-    const shared = (from + 1 + to) / 2;
-    for (let i = from; i < to; i++) if (ordered[i]!.happened) ranks += shared;
-    from = to;
-  }
-  return (ranks - (positives * (positives + 1)) / 2) / (positives * negatives);
+function aucOf(judged: readonly Judged[]): number {
+  return areaUnderCurve(
+    judged.map(({ probability }) => probability),
+    judged.map(({ happened }) => Number(happened)),
+  );
 }
 
 function squared(probability: number, happened: boolean): number {
