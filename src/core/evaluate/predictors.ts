@@ -1,7 +1,8 @@
 /** Everybody's probability for the same payments: the baselines', and the oracle's own from the very code that answers callers. */
 import { both, countWorlds, either, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
 import { type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
-import { reachTarget } from "../graph/reach.ts";
+import { findHub } from "../graph/hub.ts";
+import { type Hub, reachTarget } from "../graph/reach.ts";
 import { type Beliefs, drawMasks, type Masks, policyAdmits, sampleWorlds, WORLD_SEED } from "../graph/worlds.ts";
 import { fitLogistic, logit } from "./logistic.ts";
 import type { Payment } from "./payments.ts";
@@ -35,10 +36,14 @@ export function predictReach(
   const worlds = sampleWorlds(graph, WORLD_SEED, beliefs);
   const predicted = new Float64Array(payments.length);
   let masks: Masks | undefined;
+  let hub: Hub | undefined;
   payments.forEach(({ caller, target, amountMsat }, i) => {
     // Payments come amount by amount, so one amount's masks at a time are enough.
-    if (masks?.amountMsat !== amountMsat) masks = drawMasks(worlds, amountMsat);
-    const reached = reachTarget(graph, masks, target);
+    if (masks?.amountMsat !== amountMsat) {
+      masks = drawMasks(worlds, amountMsat);
+      hub = findHub(graph, masks);
+    }
+    const reached = reachTarget(graph, masks, target, hub);
     const leaves = own ? reachOverOwn(graph, masks, reached, caller, own) : worldsAt(reached, caller);
     predicted[i] = countWorlds(leaves) / WORLDS;
   });

@@ -3,7 +3,8 @@
 import { WORDS } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
 import { cheapestPaths, type PathNet, type PathTree, preparePaths, repackChannel } from "./cheapest-path.ts";
-import { reachFrom, reachTarget } from "./reach.ts";
+import { findHub } from "./hub.ts";
+import { type Hub, reachAnyOf, reachFrom, reachTarget, type Start } from "./reach.ts";
 import { drawMasks, type Masks, maskChannel, maskPairs, type Worlds } from "./worlds.ts";
 
 /** The amounts whose masks are kept at hand, in msat: half decades from 1k to 3M sat. One per word of a set of worlds. */
@@ -19,6 +20,8 @@ export type ReachEngine = {
   masks(amountMsat: number): Masks;
   /** By node: the worlds in which it reaches the target. */
   toTarget(target: number, amountMsat: number): Int32Array;
+  /** The same for several ends at once; not remembered. */
+  toAnyOf(starts: readonly Start[], amountMsat: number): Int32Array;
   /** By node: the worlds in which the caller reaches it. */
   fromCaller(caller: number, amountMsat: number): Int32Array;
   /**
@@ -39,7 +42,7 @@ const MASKS_KEPT = AMOUNT_GRID_MSAT.length + 7;
 const PASSES_KEPT = 64;
 const TREES_KEPT = 16;
 
-/** An engine that remembers these masks of its worlds, and nothing else. It holds at most about 110 MB on today's graph. */
+/** An engine that remembers these masks of its worlds, and nothing else. It holds at most about 130 MB on today's graph. */
 export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): ReachEngine {
   const { graph } = worlds;
   const net = preparePaths(worlds);
@@ -48,30 +51,41 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
   const trees = remember<PathTree>(TREES_KEPT);
   for (const each of known) masks.get(`${each.amountMsat}`, () => each);
   const masksOf = (amountMsat: number) => masks.get(`${amountMsat}`, () => drawMasks(worlds, amountMsat));
-  let grid: Masks | undefined;
+  const hubs = remember<Hub>(MASKS_KEPT);
+  const hubOf = (amountMsat: number) => hubs.get(`${amountMsat}`, () => findHub(graph, masksOf(amountMsat)));
+  let grid: { masks: Masks; hub: Hub } | undefined;
+  const joinGrid = () => {
+    const masks = joinAmounts(AMOUNT_GRID_MSAT.map(masksOf));
+    return { masks, hub: findHub(graph, masks) };
+  };
   return {
     graph,
     worlds,
     net,
     masks: masksOf,
     toTarget: (target, amountMsat) =>
-      passes.get(`to ${target} ${amountMsat}`, () => reachTarget(graph, masksOf(amountMsat), target)),
+      passes.get(`to ${target} ${amountMsat}`, () =>
+        reachTarget(graph, masksOf(amountMsat), target, hubOf(amountMsat)),
+      ),
+    toAnyOf: (starts, amountMsat) => reachAnyOf(graph, masksOf(amountMsat), starts, hubOf(amountMsat)),
     fromCaller: (caller, amountMsat) =>
-      passes.get(`from ${caller} ${amountMsat}`, () => reachFrom(graph, masksOf(amountMsat), caller)),
+      passes.get(`from ${caller} ${amountMsat}`, () =>
+        reachFrom(graph, masksOf(amountMsat), caller, hubOf(amountMsat)),
+      ),
     gridTo: (target) => {
-      grid ??= joinGrid(AMOUNT_GRID_MSAT.map(masksOf));
-      const joined = grid;
-      return passes.get(`grid ${target}`, () => reachTarget(graph, joined, target));
+      grid ??= joinGrid();
+      const { masks: joined, hub } = grid;
+      return passes.get(`grid ${target}`, () => reachTarget(graph, joined, target, hub));
     },
     refresh: (channels) => {
-      const touched = withPairs(worlds, channels);
-      for (const channel of touched) {
-        repackChannel(net, channel);
-        for (const each of masks.all()) redrawChannel(worlds, channel, each);
-      }
-      for (const each of masks.all()) maskPairs(worlds, each.amountMsat, each.words);
-      passes.forget();
+      const touched = [...withPairs(worlds, channels)];
+      for (const channel of touched) repackChannel(net, channel);
       trees.forget();
+      // Most updates are of fees alone: they change what a path costs, and not what any channel carries.
+      const same = [...masks.all()].map((each) => redrawChannels(worlds, touched, each));
+      if (same.every(Boolean)) return;
+      passes.forget();
+      hubs.forget();
       grid = undefined;
     },
     remembered: masks.all,
@@ -80,7 +94,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
 }
 
 /** Masks whose word j is the central word of the j-th masks: eight amounts in 32 worlds, not one amount in 256. */
-function joinGrid(masks: readonly Masks[]): Masks {
+function joinAmounts(masks: readonly Masks[]): Masks {
   const words = new Int32Array(masks[0]!.words.length);
   const online = new Int32Array(masks[0]!.online.length);
   for (let i = 0; i < words.length; i++) words[i] = masks[i % WORDS]!.words[i - (i % WORDS) + CENTRAL_GROUP]!;
@@ -97,12 +111,18 @@ function withPairs({ beliefs }: Worlds, channels: Iterable<number>): Set<number>
   return touched;
 }
 
-function redrawChannel(worlds: Worlds, channel: number, { amountMsat, words }: Masks): void {
-  for (const arc of [2 * channel, 2 * channel + 1]) {
-    const slot = worlds.graph.rows.slotOfArc[arc]!;
-    if (slot >= 0) words.fill(0, slot * WORDS, (slot + 1) * WORDS);
+/** Draws these channels' masks again in place. @returns whether they are what they were */
+function redrawChannels(worlds: Worlds, channels: readonly number[], { amountMsat, words }: Masks): boolean {
+  const { slotOfArc } = worlds.graph.rows;
+  const slots = channels.flatMap((channel) => [slotOfArc[2 * channel]!, slotOfArc[2 * channel + 1]!]);
+  const drawn = slots.filter((slot) => slot >= 0).map((slot) => slot * WORDS);
+  const before = drawn.map((at) => words.slice(at, at + WORDS));
+  for (const at of drawn) words.fill(0, at, at + WORDS);
+  for (const channel of channels) {
+    if (worlds.rowOfChannel[channel]! >= 0) maskChannel(worlds, channel, amountMsat, words);
   }
-  if (worlds.rowOfChannel[channel]! >= 0) maskChannel(worlds, channel, amountMsat, words);
+  maskPairs(worlds, amountMsat, words);
+  return drawn.every((at, i) => before[i]!.every((word, g) => word === words[at + g]));
 }
 
 /** A memory of the `size` values used last. */

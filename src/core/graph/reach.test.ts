@@ -4,7 +4,8 @@ import { syntheticGraph } from "../../testing/synthetic-graph.ts";
 import { countWorlds, everyWorld, GROUP, WORDS, WORLDS, worldsAt } from "./bits.ts";
 import { arcHead, arcTail, type ChannelGraph } from "./channel-graph.ts";
 import { createReachEngine } from "./engine.ts";
-import { reachAnyOf, reachFrom, reachTarget, withoutSlots } from "./reach.ts";
+import { findHub } from "./hub.ts";
+import { reachAnyOf, reachFrom, reachFromAnyOf, reachTarget, withoutSlots } from "./reach.ts";
 import { type ChannelRecord, graphFromRecords } from "./records.ts";
 import { drawMasks, type Masks, NO_BELIEFS, sampleWorlds } from "./worlds.ts";
 
@@ -45,6 +46,22 @@ test("forward and backward passes agree on every pair", () => {
       }
     }),
     { numRuns: 25 },
+  );
+});
+
+test("by way of a hub every pass finds what it finds without one", () => {
+  fc.assert(
+    fc.property(cases, fc.nat(1_000), ({ seed, nodes, channels, amountMsat }, some) => {
+      const { graph, masks } = makeCase(seed, nodes, channels, amountMsat);
+      const hub = findHub(graph, masks);
+      const ends = [seed, some].map((node) => node % graph.nodeCount);
+      const starts = ends.map((node, i) => ({ node, worlds: everyWorld().map((_, g) => (g === i ? some : ~some)) }));
+      expect(reachTarget(graph, masks, ends[0]!, hub)).toEqual(reachTarget(graph, masks, ends[0]!));
+      expect(reachFrom(graph, masks, ends[1]!, hub)).toEqual(reachFrom(graph, masks, ends[1]!));
+      expect(reachAnyOf(graph, masks, starts, hub)).toEqual(reachAnyOf(graph, masks, starts));
+      expect(reachFromAnyOf(graph, masks, starts, hub)).toEqual(reachFromAnyOf(graph, masks, starts));
+    }),
+    { numRuns: 60 },
   );
 });
 

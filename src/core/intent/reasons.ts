@@ -2,7 +2,7 @@
 import { both, countWorlds, either, everyWorld, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
 import { inboundCount, outboundCount, POLICY_KNOWN } from "../graph/channel-graph.ts";
 import { defaultFeeLimitMsat, type Path } from "../graph/cheapest-path.ts";
-import { reachAnyOf, reachTarget, withoutSlots } from "../graph/reach.ts";
+import { reachTarget, withoutSlots } from "../graph/reach.ts";
 import { usableMsat } from "../graph/worlds.ts";
 import { chanceOfWorlds } from "../score/interval.ts";
 import {
@@ -144,7 +144,7 @@ function openLastHop(question: IntentCase, slots: readonly number[]): string | n
   const { engine, graph, amountMsat, target } = question;
   const online = worldsAt(engine.worlds.online, target);
   const starts = slots.map((slot) => ({ node: graph.rows.inTail[slot]!, worlds: online }));
-  const reached = reachAnyOf(graph, engine.masks(amountMsat), starts);
+  const reached = engine.toAnyOf(starts, amountMsat);
   const { probability } = chanceFrom(question, reached);
   return `If these channels held the amount: ${percentText(probability)}.`;
 }

@@ -6,6 +6,7 @@
  */
 import { countBits, GROUP, WORDS } from "../graph/bits.ts";
 import { type ChannelGraph, inboundCount, nodeKeyHex } from "../graph/channel-graph.ts";
+import { findHub } from "../graph/hub.ts";
 import { reachFrom } from "../graph/reach.ts";
 import { drawMasks, type Worlds } from "../graph/worlds.ts";
 import type { UnixSeconds } from "../units.ts";
@@ -94,8 +95,10 @@ function* reachFromReferences(
   const ratios = new Float64Array(graph.nodeCount * WORDS);
   const own = new Map(references.map(({ node, weight }) => [node, weight]));
   yield;
+  const hub = findHub(graph, masks);
+  yield;
   for (const { node: caller, weight } of references) {
-    const reached = reachFrom(graph, masks, caller);
+    const reached = reachFrom(graph, masks, caller, hub);
     reached.fill(0, caller * WORDS, (caller + 1) * WORDS);
     for (let i = 0; i < reached.length; i++) {
       const word = reached[i]!;
