@@ -9,12 +9,18 @@ import { arcHead, arcTail, type ChannelGraph } from "./channel-graph.ts";
 
 /** By node: distinct peers with an enabled direction to it that stay connected to the rest when it is taken out. */
 export function independentPeers(graph: ChannelGraph): Uint32Array {
+  const { inStart, inTail } = graph.rows;
   const forest = searchDepthFirst(graph);
   const counts = new Uint32Array(graph.nodeCount);
+  // By peer: the node it was last counted for, since a peer may have several channels to it.
+  const counted = new Int32Array(graph.nodeCount).fill(-1);
   for (let node = 0; node < graph.nodeCount; node++) {
-    const { inStart, inTail } = graph.rows;
-    const peers = new Set(inTail.subarray(inStart[node]!, inStart[node + 1]!));
-    for (const peer of peers) if (!hangsOn(forest, peer, node)) counts[node]!++;
+    for (let slot = inStart[node]!; slot < inStart[node + 1]!; slot++) {
+      const peer = inTail[slot]!;
+      if (counted[peer] === node) continue;
+      counted[peer] = node;
+      if (!hangsOn(forest, peer, node)) counts[node]!++;
+    }
   }
   return counts;
 }
@@ -26,73 +32,86 @@ type Forest = {
   /** Earliest node that the subtree of each node touches. */
   readonly low: Int32Array;
   readonly parent: Int32Array;
-  /** Children of each node in order of discovery. */
-  readonly children: readonly number[][];
+  /** The child of each node that was found last, and the one of the same parent that was found before it; or -1. */
+  readonly lastChild: Int32Array;
+  readonly elder: Int32Array;
 };
 
 /** Whether `peer` loses the rest of the network when `node` is taken out. */
 function hangsOn(forest: Forest, peer: number, node: number): boolean {
-  const { found, last, low, parent, children } = forest;
+  const { found, last, low, parent, lastChild, elder } = forest;
   const below = found[peer]! > found[node]! && found[peer]! <= last[node]!;
   if (!below) return false;
-  const child = children[node]!.findLast((each) => found[each]! <= found[peer]!)!;
+  let child = lastChild[node]!;
+  while (found[child]! > found[peer]!) child = elder[child]!;
   if (parent[node]! >= 0) return low[child]! >= found[node]!;
   // Without its root, the rest of a tree is its largest part.
   const size = (each: number) => last[each]! - found[each]!;
-  return children[node]!.some((other) => size(other) > size(child));
+  for (let other = lastChild[node]!; other >= 0; other = elder[other]!) if (size(other) > size(child)) return true;
+  return false;
 }
 
 function searchDepthFirst(graph: ChannelGraph): Forest {
-  const { nodeCount, rows } = graph;
+  const { nodeCount } = graph;
   const forest = {
     found: new Int32Array(nodeCount).fill(-1),
     last: new Int32Array(nodeCount),
     low: new Int32Array(nodeCount),
     parent: new Int32Array(nodeCount).fill(-1),
-    children: Array.from({ length: nodeCount }, (): number[] => []),
+    lastChild: new Int32Array(nodeCount).fill(-1),
+    elder: new Int32Array(nodeCount).fill(-1),
   };
-  const { found, last, low, parent, children } = forest;
-  const inbound = (node: number) => rows.inStart[node + 1]! - rows.inStart[node]!;
-  const neighbour = (node: number, i: number) =>
-    i < inbound(node) ? rows.inTail[rows.inStart[node]! + i]! : rows.outHead[rows.outStart[node]! + i - inbound(node)]!;
-  const degree = (node: number) => inbound(node) + rows.outStart[node + 1]! - rows.outStart[node]!;
+  const capacity = liveCapacity(graph);
   const next = new Uint32Array(nodeCount);
   let clock = 0;
-  const enter = (node: number) => {
-    found[node] = low[node] = clock++;
-    return node;
-  };
-  for (const root of byCapacity(graph)) {
-    if (found[root]! >= 0) continue;
-    const path = [enter(root)];
-    while (path.length > 0) {
-      const node = path.at(-1)!;
-      if (next[node]! < degree(node)) {
-        const other = neighbour(node, next[node]!++);
-        if (found[other]! >= 0) {
-          if (other !== parent[node]) low[node] = Math.min(low[node]!, found[other]!);
-          continue;
-        }
-        parent[other] = node;
-        children[node]!.push(other);
-        path.push(enter(other));
-        continue;
-      }
-      path.pop();
-      last[node] = clock - 1;
-      if (parent[node]! >= 0) low[parent[node]!] = Math.min(low[parent[node]!]!, low[node]!);
-    }
+  // Nearly everything hangs together with the first root, so only what does not has to be put in order.
+  const first = capacity.reduce((best, each, node) => (each > capacity[best]! ? node : best), 0);
+  if (nodeCount > 0 && capacity[first]! > 0) clock = growTree(graph, forest, next, first, clock);
+  const others = [...capacity.keys()].filter((node) => capacity[node]! > 0 && forest.found[node]! < 0);
+  for (const root of others.sort((a, b) => capacity[b]! - capacity[a]! || a - b)) {
+    if (forest.found[root]! < 0) clock = growTree(graph, forest, next, root, clock);
   }
   return forest;
 }
 
-/** Nodes with an enabled channel, the one with the most live capacity first. */
-function byCapacity(graph: ChannelGraph): number[] {
+/** Finds all that is connected to `root`, in either direction. `next` is by node how many of its arcs were looked at. @returns the clock after it */
+function growTree({ rows }: ChannelGraph, forest: Forest, next: Uint32Array, root: number, from: number): number {
+  const { found, last, low, parent, lastChild, elder } = forest;
+  const { inStart, inTail, outStart, outHead } = rows;
+  let clock = from;
+  let node = root;
+  found[root] = low[root] = clock++;
+  while (node >= 0) {
+    const inbound = inStart[node + 1]! - inStart[node]!;
+    const i = next[node]!;
+    if (i < inbound + outStart[node + 1]! - outStart[node]!) {
+      next[node] = i + 1;
+      const other = i < inbound ? inTail[inStart[node]! + i]! : outHead[outStart[node]! + i - inbound]!;
+      if (found[other]! >= 0) {
+        if (other !== parent[node] && found[other]! < low[node]!) low[node] = found[other]!;
+        continue;
+      }
+      parent[other] = node;
+      elder[other] = lastChild[node]!;
+      lastChild[node] = other;
+      found[other] = low[other] = clock++;
+      node = other;
+      continue;
+    }
+    last[node] = clock - 1;
+    const above = parent[node]!;
+    if (above >= 0 && low[node]! < low[above]!) low[above] = low[node]!;
+    node = above;
+  }
+  return clock;
+}
+
+/** By node: what its enabled directions have for capacity, in sat. */
+function liveCapacity(graph: ChannelGraph): Float64Array {
   const capacity = new Float64Array(graph.nodeCount);
   for (const arc of graph.rows.inArc) {
     capacity[arcHead(graph, arc)]! += graph.capacitySat[arc >>> 1]!;
     capacity[arcTail(graph, arc)]! += graph.capacitySat[arc >>> 1]!;
   }
-  const nodes = Array.from(capacity.keys()).filter((node) => capacity[node]! > 0);
-  return nodes.sort((a, b) => capacity[b]! - capacity[a]! || a - b);
+  return capacity;
 }
