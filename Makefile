@@ -49,7 +49,7 @@ format: install ## rewrite sources in the house format
 
 .PHONY: bench
 bench: build compiled ## measure compiled code, as ratios in one run against named baselines; GRAPH=<file> uses a real graph
-	@node .compiled/testing/bench/main.js $(BENCH)
+	@node --expose-gc .compiled/testing/bench/main.js $(BENCH)
 
 .PHONY: fuzz
 fuzz: compiled ## feed the door made-up credentials; FUZZ="<count> [seed]"

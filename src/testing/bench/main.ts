@@ -2,10 +2,11 @@
 import os from "node:os";
 import { benchColdStart } from "./cold-start.ts";
 import { benchGraph } from "./graph.ts";
+import { benchOracle } from "./oracle.ts";
 import { benchPaid } from "./paid.ts";
 import { benchVerify } from "./verify.ts";
 
-const BENCHES = { verify: benchVerify, paid: benchPaid, graph: benchGraph, cold: benchColdStart };
+const BENCHES = { verify: benchVerify, paid: benchPaid, graph: benchGraph, oracle: benchOracle, cold: benchColdStart };
 type Name = keyof typeof BENCHES;
 
 // GRAPH is how `make run` names a graph; the benches take the same.
