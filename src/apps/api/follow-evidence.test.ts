@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CHAIN_START, type Link } from "../../core/evidence/chain.ts";
 import { unixSeconds } from "../../core/units.ts";
@@ -63,4 +64,48 @@ test("the log is told in pages from the window on, then what is new, and all aga
   await follow();
   expect(told[0]).toEqual(["begins", 100, 1_000, step + 300, "more"]);
   expect(windows).toHaveLength(2);
+});
+
+test("a log or a thread that fails at any point loses nothing and tells nothing twice", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 30 }), fc.nat(4_500), async (dice, length) => {
+      const log = Array.from({ length }, (_, i) => link(i + 1));
+      let rolls = 0;
+      const mayFail = () => {
+        if (dice[rolls++] === true) throw new Error("the connection is gone");
+      };
+      let held: Link[] | undefined;
+      const follow = followEvidence(
+        {
+          placeBefore: async () => {
+            mayFail();
+            return CHAIN_START;
+          },
+          page: async (after, limit) => {
+            mayFail();
+            return log.slice(Number(after), Number(after) + limit);
+          },
+        },
+        {
+          async learn({ begins, after, entries }) {
+            if (begins) held = [];
+            else if (held?.length !== Number(after.position)) return false;
+            held.push(...entries);
+            // A thread that dies over the news is started again with empty hands.
+            if (dice[rolls++] === true) {
+              held = undefined;
+              throw new Error("the thread ended");
+            }
+            return true;
+          },
+        },
+        () => unixSeconds(1_790_000_123),
+      );
+      while (rolls < dice.length) await follow().catch(() => undefined);
+      await follow();
+      if (held?.length !== log.length) await follow();
+      expect(held).toEqual(log);
+    }),
+    { numRuns: 40 },
+  );
 });
