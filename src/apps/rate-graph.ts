@@ -41,7 +41,9 @@ export function rateGraph(graph: ChannelGraph, takenAt: UnixSeconds, evidence: r
   const body = encodeSnapshot(graph);
   const prior = priorOfflineRatios(graph);
   const times = { now: beliefInstant(takenAt), graphAt: takenAt };
-  const { worlds } = believe(graph, evidence, times, (node) => prior[node]!);
+  // What a node can say of itself never raises its rank.
+  const seen = evidence.filter(({ source }) => source !== "report");
+  const { worlds } = believe(graph, seen, times, (node) => prior[node]!);
   const scores = scoreNodes(sampleWorlds(graph, WORLD_SEED, worlds), drawReferences(graph, WORLD_SEED), takenAt);
   return {
     // The same as snapshotDigest, in a fraction of its time.

@@ -27,6 +27,8 @@ const DOORS = new Set([
   "core/evaluate -> core/probe",
   "core/evaluate -> core/score",
   "core/evaluate -> core/spend",
+  "core/report -> core/bolt11",
+  "core/report -> core/evidence",
   "core/spend -> core/bolt11",
   "core/probe -> core/spend",
   "core/probe -> core/score",

@@ -68,6 +68,14 @@ test("the printed lines work when they are pasted", async () => {
   expect(data.target).toBe(question().target);
 });
 
+test("whoever asked says what became of the payment, once it is known that it was asked about", async () => {
+  const answer = await post("/api/intent", question(), { Authorization: await buy() });
+  const { predictionId } = ((await answer.json()) as { data: { predictionId: string } }).data;
+  const report = () => post("/api/report", { predictionId, outcome: "arrived" });
+  await expect.poll(async () => (await report()).status).toBe(200);
+  expect(await (await report()).json()).toEqual({ data: { counted: false, proven: false } });
+});
+
 test.each([
   { name: "fetch402", client: fetch402 },
   { name: "fetchWithL402", client: fetchWithL402 },

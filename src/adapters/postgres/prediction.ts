@@ -19,15 +19,16 @@ export async function appendPredictions(database: Queryable, predictions: readon
   await translated(database.query("SELECT append_prediction($1)", [predictions.map(encodePrediction)]));
 }
 
-/** Books what became of a prediction; nothing where there is none of this id, or where that is known. */
+/** Books what became of a prediction. @returns false where there is none of this id, or where that is known */
 export async function bookOutcome(
   database: Queryable,
   predictionId: string,
   outcome: { happened: boolean; at: UnixSeconds },
-): Promise<void> {
+): Promise<boolean> {
   const text = `INSERT INTO prediction_outcome (prediction_id, happened, ended_at)
     SELECT prediction_id, $2, $3 FROM prediction WHERE prediction_id = $1 ON CONFLICT DO NOTHING`;
-  await translated(database.query(text, [predictionId, outcome.happened, outcome.at]));
+  const { rowCount } = await translated(database.query(text, [predictionId, outcome.happened, outcome.at]));
+  return rowCount === 1;
 }
 
 export function predictionTable(database: Queryable) {

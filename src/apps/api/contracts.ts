@@ -5,6 +5,7 @@ import type { Contract } from "./operation.ts";
 import { getCalibrationContract } from "./routes/get-calibration.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
+import { reportOutcomeContract } from "./routes/report-outcome.ts";
 import { resolveIntentContract } from "./routes/resolve-intent.ts";
 
 const DEFAULT_INTENT_PRICE = msat(1_000n);
@@ -15,6 +16,7 @@ export function apiContracts(intentPrice: Msat = DEFAULT_INTENT_PRICE): Contract
     listNodesContract,
     searchNodesContract,
     getCalibrationContract,
+    reportOutcomeContract,
     getHealthContract,
     getLivenessContract,
     getReadinessContract,

@@ -19,6 +19,7 @@ import { openInvoiceTable } from "../../adapters/postgres/open-invoice.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { challengeLimit, prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { receiptTable } from "../../adapters/postgres/receipt.ts";
+import { reportTable } from "../../adapters/postgres/report.ts";
 import { readUnknownPayments } from "../../adapters/postgres/spend-budget.ts";
 import { tokenTable } from "../../adapters/postgres/token.ts";
 import { fromHex, utf8 } from "../../core/bytes.ts";
@@ -51,6 +52,7 @@ import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
+import { reportOutcome } from "./routes/report-outcome.ts";
 import { resolveIntent } from "./routes/resolve-intent.ts";
 import { createApplication, createHttpServer } from "./server.ts";
 import { tokenReader } from "./token-reader.ts";
@@ -66,8 +68,9 @@ const SILENT_SEC = 90;
 const BEAT_MS = 15_000;
 /** How long the answer to a request with an Idempotency-Key can be had again. */
 const KEEP_ANSWERS_SEC = 86_400;
-/** How often an address range may ask in a minute whether a deposit was paid, and replace a token. */
+/** How often an address range may ask in a minute whether a deposit was paid, say what became of payments, and replace a token. */
 const LOOKUPS_PER_MINUTE = 60;
+const REPORTS_PER_MINUTE = 600;
 const ROTATIONS_PER_MINUTE = 10;
 const DRAIN_MS = 10_000;
 const GET_PUBKEY_MS = 2_000;
@@ -125,6 +128,13 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     listNodes(graph),
     searchNodes(graph),
     calibration,
+    reportOutcome({
+      ...reportTable(database),
+      takeReport: prefixLimit(database, "report", REPORTS_PER_MINUTE).take,
+      newAttempt: () => randomBytes(32).toString("hex"),
+      now,
+      events,
+    }),
   ];
   mountPaid(router, gate, intent);
   for (const operation of free) mountFree(router, operation as Parameters<typeof mountFree>[1]);

@@ -49,13 +49,13 @@ export type Observation =
 
 export type ObservationKind = Observation["kind"];
 
-/** Whose word an observation is. */
-export const EVIDENCE_SOURCES = ["probe", "payment"] as const;
+/** Whose word an observation is: ours, by a probe or a payment, or that of somebody who could show a payment's preimage. */
+export const EVIDENCE_SOURCES = ["probe", "payment", "report"] as const;
 export type EvidenceSource = (typeof EVIDENCE_SOURCES)[number];
 
 /**
- * An observation with its origin: when, by which attempt, and from which node it was made. The attempt is 64 hex digits: a
- * probe's payment hash; for a payment random ones, since whoever forwarded it knows its hash and would learn who paid.
+ * An observation with its origin: when, by which attempt, and from which node it was made (of a report: the payee, who
+ * signed the invoice). The attempt is 64 hex digits: a probe's payment hash; for a payment random ones, since whoever forwarded it knows its hash and would learn who paid.
  */
 export type Evidence = {
   readonly observedAt: UnixSeconds;

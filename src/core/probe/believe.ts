@@ -82,10 +82,10 @@ export function* believeInSteps(
   const told = { channels: new Map<number, Told>(), nodes: new Map<number, Told>() };
   let pairs: PairFact[] = [];
   let read = 0;
-  for (const { observedAt, observation: seen } of evidence) {
+  for (const { observedAt, source, observation: seen } of evidence) {
     if (++read % READ_AT_ONCE === 0) yield;
     const ageSec = Math.max(0, times.now - observedAt);
-    if (ageSec > EVIDENCE_WINDOW_SEC) continue;
+    if (ageSec > EVIDENCE_WINDOW_SEC || source === "report") continue;
     const weight = Math.min(WEIGHT_CEILING, Math.max(WEIGHT_FLOOR, 2 ** (-ageSec / BOUND_HALF_LIFE_SEC)));
     switch (seen.kind) {
       case "holds-at-least":

@@ -19,6 +19,7 @@ export type CalibrationReport = {
   windowSec: number;
   log: { position: bigint; head: string };
   made: { kind: PredictionKind; count: number }[];
+  /** Of probes: what others say became of their payments is a part of its own. */
   overall: Calibration | null;
   byKind: (Calibration & { kind: PredictionKind })[];
   /** By decade of the amount, the smallest first. */
@@ -37,14 +38,15 @@ export async function reportCalibration(ports: CalibrationPorts): Promise<Calibr
     ports.countByKind(since),
     ports.judged(since, MAX_JUDGED),
   ]);
+  const own = judged.filter(({ kind }) => kind !== "payment");
   return {
     asOf,
     windowSec: WINDOW_SEC,
     log: { position: head.position, head: toHex(head.hash) },
     made,
-    overall: calibrate(judged),
+    overall: calibrate(own),
     byKind: partition(judged, ({ kind }) => kind).map(([kind, scores]) => ({ kind, ...scores })),
-    byAmount: partition(judged, ({ amountMsat }) => Math.floor(Math.log10(amountMsat)))
+    byAmount: partition(own, ({ amountMsat }) => Math.floor(Math.log10(amountMsat)))
       .sort(([a], [b]) => a - b)
       .map(([decade, scores]) => ({
         fromMsat: 10n ** BigInt(decade),

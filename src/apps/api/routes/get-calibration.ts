@@ -45,7 +45,9 @@ const report = z.object({
     })
     .meta({ description: "Number of the newest prediction, and the hash that covers all up to it" }),
   made: z.array(z.object({ kind, count: z.int() })),
-  overall: scores.nullable().meta({ description: "Null while no outcome is known" }),
+  overall: scores
+    .nullable()
+    .meta({ description: "Of probes, as are the parts by amount; null while no outcome is known" }),
   byKind: z.array(scores.extend({ kind })),
   byAmount: z.array(scores.extend({ fromMsat: amountMsat, belowMsat: amountMsat })),
 });
