@@ -4,6 +4,7 @@ import type { ChannelGraph } from "../../core/graph/channel-graph.ts";
 import { decodeSnapshot, encodeSnapshot, snapshotDigest } from "../../core/graph/snapshot.ts";
 import { type BenchGraph, loadBenchGraph } from "./graph-file.ts";
 import { benchLiveGraph } from "./graph-live.ts";
+import { benchTenfold, benchUpdates } from "./graph-updates.ts";
 import { at, ms, ratio, report, time } from "./report.ts";
 
 /** Prints all graph figures: on the graph of SATRANK_GRAPH, or on a made-up one of the same size as mainnet's. */
@@ -15,6 +16,8 @@ export async function benchGraph(): Promise<void> {
   process.stdout.write(`\n${source.name}: ${size}, ${megabytes} MB of protobuf\n`);
   benchLoad(source, graph);
   await benchLiveGraph(source);
+  benchUpdates(graph);
+  benchTenfold();
 }
 
 function benchLoad(source: BenchGraph, graph: ChannelGraph): void {
