@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CHAIN_START, verifyChain } from "../../core/evidence/chain.ts";
 import { encodePrediction, type Prediction } from "../../core/prediction/prediction.ts";
-import { msat, unixSeconds } from "../../core/units.ts";
+import { unixSeconds } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
+import { somePrediction } from "../../testing/some-prediction.ts";
 import { inTransaction } from "./connect.ts";
 import { appendPredictions, bookOutcome, predictionTable } from "./prediction.ts";
 
@@ -15,20 +16,13 @@ afterAll(() => database.close());
 
 const START = 1_790_000_000;
 const table = () => predictionTable(database.pool);
-const prediction = (i: number, more: Partial<Prediction> = {}): Prediction => ({
-  predictionId: `prediction-${i}`,
-  kind: "payment",
-  at: unixSeconds(START + i),
-  target: `02${i.toString(16).padStart(64, "0")}`,
-  amount: msat(10_000_000n),
-  probability: 0.25,
-  interval: { low: 0.1, high: 0.5 },
-  model: "m",
-  graphDigest: "aa".repeat(32),
-  evidence: { position: 3n, head: "bb".repeat(32), at: unixSeconds(START) },
-  seed: 1,
-  ...more,
-});
+const prediction = (i: number, more: Partial<Prediction> = {}): Prediction =>
+  somePrediction({
+    predictionId: `prediction-${i}`,
+    at: unixSeconds(START + i),
+    target: `02${i.toString(16).padStart(64, "0")}`,
+    ...more,
+  });
 
 test("many writers at once leave one chain over the texts, and what is rolled back leaves no gap", async () => {
   await Promise.all(Array.from({ length: 10 }, (_, w) => table().append([prediction(2 * w), prediction(2 * w + 1)])));
@@ -46,12 +40,14 @@ test("many writers at once leave one chain over the texts, and what is rolled ba
   expect(await table().page(3n, 2)).toEqual(links.slice(3, 5));
 });
 
-test.each(["UPDATE prediction SET entry = '[]'", "DELETE FROM prediction", "TRUNCATE prediction_outcome"])(
-  "%s is refused",
-  async (text) => {
-    await expect(database.pool.query(text)).rejects.toThrow("predictions are only added to");
-  },
-);
+test.each([
+  "UPDATE prediction SET entry = '[]'",
+  "DELETE FROM prediction",
+  "TRUNCATE prediction_outcome CASCADE",
+  "DELETE FROM outcome_report",
+])("%s is refused", async (text) => {
+  await expect(database.pool.query(text)).rejects.toThrow("predictions are only added to");
+});
 
 test("an id has one prediction, and all of a batch is written or none", async () => {
   await expect(table().append([prediction(200), prediction(101)])).rejects.toThrow();

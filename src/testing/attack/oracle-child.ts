@@ -4,8 +4,8 @@ import { openDatabase } from "../../adapters/postgres/connect.ts";
 import { appendEvidence } from "../../adapters/postgres/evidence.ts";
 import { appendPredictions, bookOutcome } from "../../adapters/postgres/prediction.ts";
 import type { Evidence } from "../../core/evidence/observation.ts";
-import type { Prediction } from "../../core/prediction/prediction.ts";
-import { msat, unixSeconds } from "../../core/units.ts";
+import { unixSeconds } from "../../core/units.ts";
+import { somePrediction } from "../some-prediction.ts";
 
 const AT = unixSeconds(1_790_000_000);
 const NODE = `02${"ab".repeat(32)}`;
@@ -17,24 +17,11 @@ const someEvidence = (): Evidence => ({
   vantage: NODE,
   observation: { kind: "online", node: NODE },
 });
-const somePrediction = (): Prediction => ({
-  predictionId: randomUUID(),
-  kind: "payment",
-  at: AT,
-  target: NODE,
-  amount: msat(10_000_000n),
-  probability: 0.25,
-  interval: { low: 0.1, high: 0.5 },
-  model: "m",
-  graphDigest: "aa".repeat(32),
-  evidence: { position: 0n, head: "00".repeat(32), at: AT },
-  seed: 1,
-});
 
 process.once("message", async (databaseUrl: string) => {
   const database = openDatabase({ url: databaseUrl, maxConnections: 2, onError: () => undefined });
   for (let i = 0; ; i++) {
-    const predictions = Array.from({ length: 1 + (i % 5) }, somePrediction);
+    const predictions = Array.from({ length: 1 + (i % 5) }, () => somePrediction());
     const evidence = Array.from({ length: 1 + (i % 3) }, someEvidence);
     try {
       await Promise.all([appendPredictions(database, predictions), appendEvidence(database, evidence)]);

@@ -9,10 +9,11 @@ import { prefixLimit } from "../../../adapters/postgres/rate-limit.ts";
 import { reportTable } from "../../../adapters/postgres/report.ts";
 import { encodeInvoice, type InvoiceDraft } from "../../../core/bolt11/encode.ts";
 import { decodeEvidence } from "../../../core/evidence/canonical.ts";
-import type { Prediction, PredictionKind } from "../../../core/prediction/prediction.ts";
+import type { PredictionKind } from "../../../core/prediction/prediction.ts";
 import { msat, unixSeconds } from "../../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../../testing/database.ts";
 import { ask } from "../../../testing/holder.ts";
+import { somePrediction } from "../../../testing/some-prediction.ts";
 import { createEvents } from "../../events.ts";
 import { createLog } from "../../log.ts";
 import { mountFree } from "../operation.ts";
@@ -61,22 +62,9 @@ afterAll(async () => {
 });
 
 async function predict(kind: PredictionKind = "payment"): Promise<string> {
-  const predictionId = randomUUID();
-  const prediction: Prediction = {
-    predictionId,
-    kind,
-    at: PREDICTED_AT,
-    target,
-    amount: msat(10_000_000n),
-    probability: 0.75,
-    interval: { low: 0.5, high: 0.9 },
-    model: "m",
-    graphDigest: "aa".repeat(32),
-    evidence: { position: 0n, head: "00".repeat(32), at: PREDICTED_AT },
-    seed: 1,
-  };
+  const prediction = somePrediction({ kind, at: PREDICTED_AT, target });
   await appendPredictions(database.pool, [prediction]);
-  return predictionId;
+  return prediction.predictionId;
 }
 const report = (body: object) => ask(origin, "/api/report", undefined, { body });
 
