@@ -8,6 +8,7 @@ const READY_MS = 60_000;
 
 export type Program = {
   origin: string;
+  pid: number;
   relayUrl: string;
   metricsPort: number;
   /** What it printed on standard output. */
@@ -74,6 +75,7 @@ export async function startProgram(
   });
   return {
     origin: `http://127.0.0.1:${ports.api}`,
+    pid: child.pid!,
     relayUrl: `ws://127.0.0.1:${ports.relay}`,
     metricsPort: ports.metrics,
     printed: () => printed,
