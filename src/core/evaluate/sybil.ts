@@ -57,6 +57,7 @@ function attacks(channels: readonly ChannelRecord[]): [string, Link[]][] {
       "both, and 40 own nodes in a mesh behind",
       [honest, ...star(40, 100_000), ...mesh(40, 100_000), [puppet(3), second, HONEST_SAT]],
     ],
+    ["nothing but one honest channel of 20k sat", [[ATTACKER, hub, 20_000]]],
   ];
 }
 

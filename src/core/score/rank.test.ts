@@ -1,12 +1,16 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { seededRandom, syntheticGraph } from "../../testing/synthetic-graph.ts";
 import { findNodeHex, inboundCount } from "../graph/channel-graph.ts";
+import { createReachEngine } from "../graph/engine.ts";
 import { offlineRatio, shareAtLeast, USABLE_RATIO } from "../graph/prior.ts";
 import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "../graph/records.ts";
 import { sampleWorlds } from "../graph/worlds.ts";
 import { unixSeconds } from "../units.ts";
-import { scoreNodes } from "./rank.ts";
+import { termOf } from "./node-reach.ts";
+import { rankOf, scoreNodes } from "./rank.ts";
 import { drawReferences } from "./references.ts";
+import { RANK_TERMS } from "./terms.ts";
 
 const at = unixSeconds(1_770_000_000);
 const open: PolicyRecord = { enabled: true, minHtlcMsat: 0, maxHtlcMsat: 0, feeBaseMsat: 0, feePpm: 0, cltvDelta: 40 };
@@ -29,18 +33,19 @@ test("the worked example of docs/scoring.md", () => {
   const ranks = rankAll([join(1n, sender, hub, 100_000_000), join(2n, hub, target, 1_000_000)]);
 
   // By hand: one independent peer speaks for each node (the target hangs on the hub); callers are the ends of both channels, so the sender weighs 1 and the hub 2 for the target.
+  const online = 1 - offlineRatio(1);
   const holds = (amountSat: number, capacitySat: number) => shareAtLeast(amountSat / (USABLE_RATIO * capacitySat));
-  const byHand = [1e3, 1e4, 1e5, 1e6].map((amount) => {
-    const last = holds(amount, 1e6) * (1 - offlineRatio(1));
-    const first = holds(amount, 1e8) * (1 - offlineRatio(1));
-    return (2 * last + first * last) / 3;
+  const arrives = [1e3, 1e4, 1e5, 1e6].map((amount) => {
+    const last = holds(amount, 1e6) * online;
+    return (2 * last + holds(amount, 1e8) * online * last) / 3;
   });
-  const expected = 100 * (byHand.reduce((sum, p) => sum + p, 0) / 4);
+  const beside = [1e6, 1e7].map((amount) => (2 * online + holds(amount, 1e8) * online * online) / 3);
+  const expected = 100 * ([...arrives, ...beside].reduce((sum, p) => sum + p, 0) / 6);
 
-  expect(expected).toBeCloseTo(55.9, 1);
+  expect(expected).toBeCloseTo(63.7, 1);
   const score = ranks.get(target)!;
   expect(Math.abs(score.rank - expected)).toBeLessThanOrEqual(2);
-  expect(score.reachRatio).toBeCloseTo(byHand[2]!, 1);
+  expect(score.reachRatio).toBeCloseTo(arrives[2]!, 1);
   expect(score).toMatchObject({ observations: 1, asOf: at });
   expect(score.rankLow).toBeLessThan(score.rank);
   expect(score.rankHigh).toBeGreaterThan(score.rank);
@@ -88,6 +93,47 @@ test("hundreds of own nodes behind one honest channel do not lift a rank", () =>
   for (const attack of [puppets, fat]) {
     expect(rankAll([...honest, ...attack]).get(attacker)!.rank).toBeLessThanOrEqual(before + 1);
   }
+});
+
+test("one node by backward passes has the rank that all nodes together have by forward ones", () => {
+  const { channels } = syntheticGraph({ nodes: 120, channels: 400, seed: 3 });
+  const { graph } = graphFromRecords([], channels);
+  const worlds = sampleWorlds(graph, 1);
+  const references = drawReferences(graph, 1);
+  const engine = createReachEngine(worlds);
+  for (const { nodeKey, rank, rankLow, rankHigh } of scoreNodes(worlds, references, at)) {
+    const node = findNodeHex(graph, nodeKey);
+    const alone = rankOf(RANK_TERMS.map((term) => termOf(engine, references, node, term)));
+    expect(alone).toEqual({ rank, rankLow, rankHigh });
+  }
+});
+
+test("one more honest channel never lowers a rank, as long as the callers stay the same", () => {
+  const { channels } = syntheticGraph({ nodes: 60, channels: 200, seed: 8 });
+  const nodes = [...new Set(channels.flatMap(({ node1, node2 }) => [node1, node2]))];
+  const termsOf = (list: ChannelRecord[], nodeKey: string) => {
+    const { graph } = graphFromRecords([], list);
+    // The same callers before and after: what is measured is the channel, and not another draw.
+    const references = callers.map((caller) => ({ node: findNodeHex(graph, caller), weight: 1 }));
+    const engine = createReachEngine(sampleWorlds(graph, 1));
+    return RANK_TERMS.map((term) => termOf(engine, references, findNodeHex(graph, nodeKey), term));
+  };
+  const callers = nodes.slice(0, 12);
+  const place = fc.nat({ max: nodes.length - 1 });
+  const capacity = fc.integer({ min: 20_000, max: 50_000_000 });
+  fc.assert(
+    fc.property(place, place, capacity, (target, peer, capacitySat) => {
+      fc.pre(target !== peer);
+      const more = [...channels, join(1n, nodes[peer]!, nodes[target]!, capacitySat)];
+      const [before, after] = [termsOf(channels, nodes[target]!), termsOf(more, nodes[target]!)];
+      before.forEach((groups, i) => {
+        groups.forEach((p, g) => {
+          expect(after[i]![g]).toBeGreaterThanOrEqual(p - 1e-12);
+        });
+      });
+    }),
+    { numRuns: 30 },
+  );
 });
 
 test("a channel added elsewhere moves at most one draw of the references", () => {
