@@ -25,6 +25,7 @@ test("an empty environment is the embedded default", () => {
     DATA_DIR: ".satrank",
     lnd: undefined,
     INTENT_PRICE_MSAT: 1_000n,
+    PROFILE_PRICE_MSAT: 1_000n,
   });
 });
 

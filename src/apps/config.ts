@@ -73,6 +73,7 @@ const environment = z.object({
   INDEX402_VERIFICATION: verification,
   L402_DIRECTORY_VERIFICATION: verification,
   INTENT_PRICE_MSAT: z.coerce.bigint().min(1n).max(100_000_000_000n).default(1_000n),
+  PROFILE_PRICE_MSAT: z.coerce.bigint().min(1n).max(100_000_000_000n).default(1_000n),
   CHALLENGE_EXPIRY_SEC: z.coerce.number().int().min(60).max(3_600).default(600),
   CHALLENGES_OUTSTANDING: z.coerce.number().int().min(1).max(100_000).default(30),
   CHALLENGES_OUTSTANDING_GLOBAL: z.coerce.number().int().min(1).max(1_000_000).default(5_000),

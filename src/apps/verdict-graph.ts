@@ -15,24 +15,36 @@ import { type LiveGraph, openLiveGraph } from "../core/graph/live-graph.ts";
 import { decodeSnapshot } from "../core/graph/snapshot.ts";
 import { priorOfflineRatios, sampleWorldsInSteps, WORLD_SEED } from "../core/graph/worlds.ts";
 import type { BeliefVersion } from "../core/intent/decision.ts";
-import type { Grounds } from "../core/intent/evidence.ts";
+import { type Grounds, NO_GROUNDS } from "../core/intent/evidence.ts";
 import { createIntentWorld, type IntentWorld, refreshIntentWorld } from "../core/intent/resolve-intent.ts";
 import { type Belief, believeInSteps } from "../core/probe/believe.ts";
+import { type ProfileGround, prepareProfiles, reseed } from "../core/profile/ground.ts";
+import { makeProfileInSteps, type ProfileRequest } from "../core/profile/make-profile.ts";
+import type { NodeProfile } from "../core/profile/profile.ts";
 import type { UnixSeconds } from "../core/units.ts";
 import { type EvidenceNews, openEvidenceBook } from "./evidence-book.ts";
 
 /** What a loaded graph holds. */
 export type LoadedGraph = { nodeCount: number; channelCount: number; arcCount: number; digest: string };
 
+/** A profile, and what it was computed from. */
+export type ProfileAnswer = {
+  readonly profile: NodeProfile;
+  readonly belief: BeliefVersion;
+  readonly graphDigest: string;
+  readonly asOf: UnixSeconds;
+};
+
 type Stored = { body: Uint8Array; deltas: readonly Uint8Array[]; takenAt: UnixSeconds };
 type Step = { delta: Uint8Array | undefined; digest: Uint8Array; takenAt: UnixSeconds };
 
-/** Holds no graph yet. `load`, `follow` and `learn` must not run at the same time. */
+/** Holds no graph yet. `load`, `follow`, `learn` and `profile` must not run at the same time. */
 export function createVerdictGraph() {
   let live: LiveGraph | undefined;
   let world: IntentWorld | undefined;
   let belief: Belief | undefined;
   let digest: Uint8Array = new Uint8Array();
+  let profiles: { ground: ProfileGround; version: BeliefVersion } | undefined;
   const book = openEvidenceBook();
 
   const believeOf = (graph: ChannelGraph, graphAt: UnixSeconds, priorOffline?: Float64Array): Promise<Belief> => {
@@ -49,8 +61,33 @@ export function createVerdictGraph() {
     return { nodeCount, channelCount, arcCount: rows.inArc.length, digest: toHex(digest) };
   };
 
+  /** What profiles share; who is enabled, and so all of it but the seeds, is the same as long as the graph is the same object. */
+  const profileGround = ({ engine: { graph }, grounds: { version } }: IntentWorld): ProfileGround => {
+    // While the log is being read the book is ahead of the worlds: what was found before serves until they meet.
+    const isWhole = isKnown(version, book.version());
+    const isSame = profiles?.ground.graph === graph;
+    if (!profiles || !isSame || (isWhole && !isKnown(version, profiles.version))) {
+      const evidence = isWhole ? book.read() : [];
+      const ground = profiles && isSame ? reseed(profiles.ground, evidence) : prepareProfiles(graph, evidence);
+      profiles = { ground, version: isWhole ? version : NO_GROUNDS.version };
+    }
+    return profiles.ground;
+  };
+
   return {
     world: () => world,
+
+    /** The profile of a node, in steps. @throws GRAPH_NOT_READY; SUBJECT_UNKNOWN when the graph has lost the node */
+    async profile(request: ProfileRequest): Promise<ProfileAnswer> {
+      const held = world;
+      if (!held) throw new OracleError("GRAPH_NOT_READY", "no graph has been loaded yet");
+      const ground = profileGround(held);
+      await pause();
+      const profile = await inSteps(makeProfileInSteps(held, ground, request));
+      if (!profile) throw new OracleError("SUBJECT_UNKNOWN", "the node has left the graph");
+      const { graphDigest, takenAt, grounds } = held;
+      return { profile, belief: grounds.version, graphDigest, asOf: takenAt };
+    },
 
     /** Draws worlds and common masks anew; between the steps the thread answers from the graph it has. @throws GRAPH_MALFORMED */
     async load({ body, deltas, takenAt }: Stored): Promise<LoadedGraph> {

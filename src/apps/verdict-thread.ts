@@ -3,10 +3,11 @@
 import { OracleError } from "../core/errors.ts";
 import type { Decision, DecisionRequest } from "../core/intent/decision.ts";
 import { resolveIntent } from "../core/intent/resolve-intent.ts";
+import type { ProfileRequest } from "../core/profile/make-profile.ts";
 import type { UnixSeconds } from "../core/units.ts";
 import type { EvidenceNews } from "./evidence-book.ts";
 import { openThread, serveThread } from "./thread.ts";
-import { createVerdictGraph, type LoadedGraph } from "./verdict-graph.ts";
+import { createVerdictGraph, type LoadedGraph, type ProfileAnswer } from "./verdict-graph.ts";
 
 /** What is asked of the thread. */
 export type VerdictRequest = DecisionRequest;
@@ -28,6 +29,8 @@ export type VerdictThread = {
   remember(graph: GraphToLoad): void;
   /** @throws GRAPH_NOT_READY before the first graph is loaded; OVERLOADED; TIMED_OUT */
   decide(request: VerdictRequest): Promise<Decision>;
+  /** @throws GRAPH_NOT_READY; SUBJECT_UNKNOWN when the newest graph has no such node; OVERLOADED; TIMED_OUT */
+  profile(request: ProfileRequest): Promise<ProfileAnswer>;
   /** Whether a decision asked for now would be refused, since too many wait. */
   overloaded(): boolean;
   close(): Promise<void>;
@@ -46,7 +49,7 @@ export function openVerdictThread(): VerdictThread {
   const thread = openThread<typeof service>(NAME, import.meta.url, {
     maxWaiting: MAX_WAITING,
     maxWaitMs: MAX_WAIT_MS,
-    beside: ["load", "follow", "learn"],
+    beside: ["load", "follow", "learn", "profile"],
     first: () => last && { method: "load", input: last },
   });
   return {
@@ -66,6 +69,7 @@ export function openVerdictThread(): VerdictThread {
       last = graph;
     },
     decide: (request) => thread.call("decide", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
+    profile: (request) => thread.call("profile", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
     overloaded: thread.overloaded,
     close: thread.close,
   };
@@ -85,6 +89,8 @@ const service = {
   load: (graph: GraphToLoad): Promise<LoadedGraph> => inTurn(() => held.load(graph)),
   follow: (steps: readonly GraphStep[]): Promise<LoadedGraph> => inTurn(() => held.follow(steps)),
   learn: (news: EvidenceNews): Promise<boolean> => inTurn(() => held.learn(news)),
+
+  profile: (request: ProfileRequest): Promise<ProfileAnswer> => inTurn(() => held.profile(request)),
 
   decide(request: VerdictRequest): Decision {
     const world = held.world();

@@ -4,15 +4,17 @@ import { accountContracts } from "./account-operations.ts";
 import type { Contract } from "./operation.ts";
 import { getCalibrationContract } from "./routes/get-calibration.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
+import { getNodeContract } from "./routes/get-node.ts";
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
 import { reportOutcomeContract } from "./routes/report-outcome.ts";
 import { resolveIntentContract } from "./routes/resolve-intent.ts";
 
-const DEFAULT_INTENT_PRICE = msat(1_000n);
+const DEFAULT_PRICE = msat(1_000n);
 
-export function apiContracts(intentPrice: Msat = DEFAULT_INTENT_PRICE): Contract[] {
+export function apiContracts(intentPrice: Msat = DEFAULT_PRICE, profilePrice: Msat = DEFAULT_PRICE): Contract[] {
   return [
     { ...resolveIntentContract, price: intentPrice },
+    { ...getNodeContract, price: profilePrice },
     listNodesContract,
     searchNodesContract,
     getCalibrationContract,

@@ -5,7 +5,7 @@ import { msat } from "../../core/units.ts";
 import { apiContracts } from "./contracts.ts";
 import { manifest, servicesList } from "./discovery.ts";
 
-const contracts = apiContracts(msat(7_000n));
+const contracts = apiContracts(msat(7_000n), msat(3_000n));
 const provider = { name: "SatRank", origin: "https://oracle.example", nodePubkey: `02${"ab".repeat(32)}` };
 
 test("l402.json lists every priced operation at its price, and no free one", () => {
@@ -16,13 +16,19 @@ test("l402.json lists every priced operation at its price, and no free one", () 
   expect(document.services).toHaveLength(1);
   expect(document.services[0]).toMatchObject({
     name: "satrank",
-    capabilities: ["resolveIntent", "makeDeposit", "getBalance", "getStatement", "rotateToken"],
+    capabilities: ["resolveIntent", "getNode", "makeDeposit", "getBalance", "getStatement", "rotateToken"],
     resources: [
       {
         path: "/api/intent",
         method: "POST",
         capability: "resolveIntent",
         pricing: { model: "fixed", price_msat: 7_000, tier_prices_msat: [7_000, 3_500, 1_400, 700, 350] },
+      },
+      {
+        path: "/api/nodes/{id}",
+        method: "GET",
+        capability: "getNode",
+        pricing: { model: "fixed", price_msat: 3_000, tier_prices_msat: [3_000, 1_500, 600, 300, 150] },
       },
     ],
     account_operations: [
@@ -60,7 +66,10 @@ test("each condition that is listed is one we hold a token to, in its own spelli
 test("l402-services lists the same prices", () => {
   expect(servicesList(contracts, provider)).toMatchObject({
     version: "1",
-    routes: [{ path: "/api/intent", price: { type: "static", amount_msat: 7_000 } }],
+    routes: [
+      { path: "/api/intent", price: { type: "static", amount_msat: 7_000 } },
+      { path: "/api/nodes/{id}", price: { type: "static", amount_msat: 3_000 } },
+    ],
   });
 });
 

@@ -16,12 +16,13 @@ test("docs/api/openapi.json is what the contracts say (make openapi writes it)",
 });
 
 test("every operation has its own id, and every priced one its price and its 402", () => {
-  const { paths } = openApiDocument(apiContracts(msat(7_000n)), facts) as Document;
+  const { paths } = openApiDocument(apiContracts(msat(7_000n), msat(3_000n)), facts) as Document;
   const operations = Object.values(paths).flatMap((path) => Object.values(path));
   expect(new Set(operations.map((operation) => operation["operationId"])).size).toBe(apiContracts().length);
   const priced = operations.filter((operation) => operation["x-l402-pricing"]);
   expect(priced.map((operation) => operation["x-l402-pricing"])).toEqual([
     { model: "fixed", price_msat: 7_000, tier_prices_msat: [7_000, 3_500, 1_400, 700, 350] },
+    { model: "fixed", price_msat: 3_000, tier_prices_msat: [3_000, 1_500, 600, 300, 150] },
   ]);
   for (const operation of priced) expect(operation["responses"]).toHaveProperty("402");
 });

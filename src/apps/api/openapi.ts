@@ -67,13 +67,13 @@ export function openApiDocument(contracts: readonly Contract[], facts: { origin:
 }
 
 function describe(contract: Contract): ZodOpenApiOperationObject {
-  const { operation, summary, price, access, query, body, response, created } = contract;
+  const { operation, summary, price, access, params, query, body, response, created } = contract;
   const sells = price !== undefined || access === "token-or-challenge";
   const problems = { content: { "application/problem+json": { schema: problem } } };
   return {
     operationId: operation,
     summary,
-    ...(query && { requestParams: { query } }),
+    ...((query || params) && { requestParams: { ...(query && { query }), ...(params && { path: params }) } }),
     ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
     security: securityOf(contract),
     ...((price !== undefined || access) && { "x-l402-service": SERVICE, "x-l402-capability": operation }),

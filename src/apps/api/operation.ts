@@ -11,7 +11,9 @@ import type { Admitted, Gate } from "./l402-gate.ts";
 export type Contract = {
   operation: string;
   method: "get" | "post";
+  /** Parts in braces are named by `params`. */
   path: string;
+  params?: z.ZodObject;
   summary: string;
   price?: Msat;
   /** A free operation on the account of a token: one is needed, or else none is and its holder is offered one (402). */
@@ -63,15 +65,19 @@ export function mountPaid<Body, Prepared, Answer>(
     if (!holder) return;
     if (speaksGrpc(request))
       throw new OracleError("MEDIA_TYPE_UNSUPPORTED", "nothing is served as gRPC here: send JSON");
-    const body = operation.body
-      ? (check(operation.body, await readJson(request, response)) as Body)
-      : (undefined as Body);
+    const body = (await readAsked(operation, request, response)) as Body;
     if (await gate.answerAgain(holder, request, response)) return;
     const prepared = await operation.prepare(body, caller);
     const run = (admitted: Admitted) => operation.answer(prepared, admitted, caller);
     await gate.charge(holder, request, response, operation, { run, caller });
   };
   mount(router, operation, handler);
+}
+
+/** What a paid operation is asked: its body, or else what its path names, checked. @throws VALIDATION_FAILED */
+async function readAsked(operation: Contract, request: Request, response: Response): Promise<unknown> {
+  if (operation.body) return check(operation.body, await readJson(request, response));
+  return operation.params ? check(operation.params, request.params) : undefined;
 }
 
 /** What a free operation is asked: its body, or else its query, checked. @throws VALIDATION_FAILED */
@@ -86,7 +92,7 @@ export function mount(router: Router, operation: Contract, handler: RequestHandl
   // To Express a HEAD is a GET: nobody should pay for an answer without its body.
   const served = method === "post" ? ["POST"] : price === undefined ? ["GET", "HEAD"] : ["GET"];
   const allowed = [...served, "OPTIONS"].join(", ");
-  router.all(path, (request, response, next) => {
+  router.all(path.replaceAll("{", ":").replaceAll("}", ""), (request, response, next) => {
     response.locals["operation"] = name;
     if (served.includes(request.method)) return handler(request, response, next);
     response.set("Allow", allowed);

@@ -33,6 +33,16 @@ export const nodeKey = z
   .regex(/^0[23][0-9a-f]{64}$/)
   .meta({ description: "Compressed public key, lower-case hex" });
 
+export const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const belief = z
+  .object({
+    position: z.string().regex(/^\d+$/).meta({ description: "Number of the newest entry of the evidence log" }),
+    head: hash.meta({ description: "Hash of that entry, which covers all before it" }),
+    at: unixTime.meta({ description: "What ages of evidence are counted to" }),
+  })
+  .meta({ description: "The evidence the answer was computed from" });
+
 /** How a caller names a node. */
 export const subject = z.string().min(1).max(80).meta({
   description: "66-hex public key, 64-hex SHA-256 of that key's lower-case hex text, or alias@<exact alias>",

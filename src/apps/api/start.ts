@@ -15,6 +15,7 @@ import { evidenceTable } from "../../adapters/postgres/evidence.ts";
 import { graphTables } from "../../adapters/postgres/graph.ts";
 import { graphVersions } from "../../adapters/postgres/graph-version.ts";
 import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.ts";
+import { nodeHistory } from "../../adapters/postgres/node-history.ts";
 import { openInvoiceTable } from "../../adapters/postgres/open-invoice.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { challengeLimit, prefixLimit } from "../../adapters/postgres/rate-limit.ts";
@@ -51,6 +52,7 @@ import { getCalibration } from "./routes/get-calibration.ts";
 import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
+import { getNode } from "./routes/get-node.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
 import { reportOutcome } from "./routes/report-outcome.ts";
 import { resolveIntent } from "./routes/resolve-intent.ts";
@@ -121,6 +123,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     { ...graph, ...verdicts, record: predictions.record, now },
     msat(config.INTENT_PRICE_MSAT),
   );
+  const profile = getNode({ ...graph, ...verdicts, ...nodeHistory(database), now }, msat(config.PROFILE_PRICE_MSAT));
   const free = [
     getHealth(source),
     getLiveness(),
@@ -138,7 +141,9 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   ];
   mountPaid(router, gate, intent);
   for (const operation of free) mountFree(router, operation as Parameters<typeof mountFree>[1]);
-  mountAccountOperations(router, ports, { priced: [intent], keptAnswersSec: KEEP_ANSWERS_SEC });
+  // After the free ones: what they call themselves is no node's name.
+  mountPaid(router, gate, profile);
+  mountAccountOperations(router, ports, { priced: [intent, profile], keptAnswersSec: KEEP_ANSWERS_SEC });
 
   let stopping = false;
   const routers = [metricsRouter(events, config.API_KEY), router, ...(world.demo ? [world.demo.router] : [])];
@@ -149,7 +154,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   answerHttpFaults(server);
   const origin = await listen(server, config.HOST, config.PORT);
   router.use(
-    documentsRouter([intent, ...free, ...accountContracts], {
+    documentsRouter([intent, profile, ...free, ...accountContracts], {
       origin: config.PUBLIC_ORIGIN ?? origin,
       version: VERSION,
       nodePubkey: health.nodePubkey,

@@ -2,12 +2,15 @@
 import type { GraphPosition, StoredGraph, StoredVersion } from "../../adapters/postgres/graph-version.ts";
 import { toHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
+import type { ProfileRequest } from "../../core/profile/make-profile.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 import type { Events } from "../events.ts";
 import { openVerdictThread, type VerdictRequest, type VerdictThread } from "../verdict-thread.ts";
 import { type EvidenceLog, followEvidence } from "./follow-evidence.ts";
 
 const POLL_MS = 1_000;
+/** Profiles at once: some seconds of work beside the decisions, which go first. */
+const MOST_PROFILES = 16;
 /** Changes beyond this (some thousands) take longer to work in than the newest graph takes to load. */
 const MAX_FOLLOWED_BYTES = 200_000;
 
@@ -28,6 +31,7 @@ export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
   const learn = followEvidence(ports.evidence, thread, ports.now);
   let held: GraphPosition | undefined;
   let loadedOnce = false;
+  let profiling = 0;
   let timer: NodeJS.Timeout | undefined;
 
   const load = async () => {
@@ -72,6 +76,11 @@ export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
     if (!loadedOnce) throw new OracleError("GRAPH_NOT_READY", "the graph is being loaded; try again in a moment");
   };
 
+  const assertProfiling = () => {
+    assertLoaded();
+    if (profiling >= MOST_PROFILES) throw new OracleError("OVERLOADED", "too many profiles are being made");
+  };
+
   return {
     ready: () => loadedOnce,
     /** Refuses what `decide` would refuse now. @throws GRAPH_NOT_READY, OVERLOADED */
@@ -83,6 +92,16 @@ export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
     async decide(request: VerdictRequest) {
       assertLoaded();
       return thread.decide(request);
+    },
+    /** Refuses what `profile` would refuse now. @throws GRAPH_NOT_READY, OVERLOADED */
+    assertProfiling,
+    /** @throws GRAPH_NOT_READY before the first graph is loaded; SUBJECT_UNKNOWN; OVERLOADED; TIMED_OUT */
+    async profile(request: ProfileRequest) {
+      assertProfiling();
+      profiling++;
+      return thread.profile(request).finally(() => {
+        profiling--;
+      });
     },
     /** The digest of the graph that answers come from, as hex. */
     graphDigest: () => (held ? toHex(held.digest) : undefined),

@@ -68,7 +68,7 @@ test("the same command prints the same bytes, another seed draws another truth, 
   const two = await evaluate(true, ...quick, "--seed", "2", "--no-sybil");
   const [first, other] = [JSON.parse(one.out), JSON.parse(two.out)];
   expect(first.worlds[0].predictors).not.toEqual(other.worlds[0].predictors);
-  expect(first.attacks).toHaveLength(7);
+  expect(first.attacks).toHaveLength(8);
   expect(other.attacks).toBeUndefined();
 });
 

@@ -1,5 +1,5 @@
 /** An evaluation as tables for people. */
-import type { LabelReport } from "../../core/evaluate/longitudinal.ts";
+import type { LabelsReport } from "../../core/evaluate/longitudinal.ts";
 import type { MeanReport, WorldReport } from "../../core/evaluate/report.ts";
 import type { AttackReport } from "../../core/evaluate/sybil.ts";
 import { table } from "./text.ts";
@@ -45,9 +45,17 @@ export function meanLines(means: readonly MeanReport[]): string[] {
 }
 
 /** What ranked nodes that were receivable later. */
-export function labelLines({ nodes, rows }: { nodes: number; rows: readonly LabelReport[] }): string[] {
-  const cells = rows.map(({ feature, auc }) => [feature, digits(auc)]);
-  return [`Receivable later: ${nodes} nodes`, ...table(["known at the time", "AUC"], cells), ""];
+export function labelLines({ nodes, rows, forecast }: LabelsReport): string[] {
+  const { days, brier, baseRateBrier, ece } = forecast;
+  return [
+    `Receivable later: ${nodes} nodes`,
+    ...table(
+      ["known at the time", "AUC"],
+      rows.map(({ feature, auc }) => [feature, digits(auc)]),
+    ),
+    `The forecast after ${days} days: Brier ${digits(brier)}, of the base rate ${digits(baseRateBrier)}; ECE ${digits(ece)}`,
+    "",
+  ];
 }
 
 /** Ranks under attack. */

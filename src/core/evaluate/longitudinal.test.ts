@@ -28,9 +28,12 @@ test("a label that follows the number of live channels is told best by that numb
     nodeKey: key,
     receivable: (live.get(key) ?? 0) >= 4 ? (1 as const) : (0 as const),
   }));
-  const { nodes: judged, rows } = judgeLabels(graph, labels);
+  const { nodes: judged, rows, forecast } = judgeLabels(graph, labels, 499);
   const auc = Object.fromEntries(rows.map(({ feature, auc }) => [feature, auc]));
   expect(judged).toBe(live.size);
   expect(auc["live channels"]).toBe(1);
   expect(auc["rank"]).toBeGreaterThan(0.7);
+  expect(forecast.auc).toBe(auc["forecast of the profile"]);
+  expect(forecast.auc).toBeGreaterThan(0.7);
+  expect(forecast).toMatchObject({ count: judged, days: 499 });
 });

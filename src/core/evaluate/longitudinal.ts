@@ -3,9 +3,11 @@ import { OracleError } from "../errors.ts";
 import { type ChannelGraph, nodeKeyHex } from "../graph/channel-graph.ts";
 import { sampleWorlds, WORLD_SEED } from "../graph/worlds.ts";
 import { areaUnderCurve } from "../prediction/area-under-curve.ts";
+import { forecastSurvival, recordSurvival } from "../profile/survival.ts";
 import { scoreNodes } from "../score/rank.ts";
 import { drawReferences } from "../score/references.ts";
 import { unixSeconds } from "../units.ts";
+import { type Scores, score } from "./metrics.ts";
 import { degreesOf } from "./truth.ts";
 
 /** What became of a node: 1 when some channel towards it was enabled later. */
@@ -39,8 +41,16 @@ function splitRow(line: string): string[] {
   return cells.map((cell) => cell.replace(/,$/, ""));
 }
 
+/** What was said of labelled nodes, and how it turned out. */
+export type LabelsReport = {
+  readonly nodes: number;
+  readonly rows: readonly LabelReport[];
+  /** The forecast of the node profile, without any history of our own, and what always saying the frequency would score. */
+  readonly forecast: Scores & { readonly days: number; readonly baseRateBrier: number };
+};
+
 /** Nodes of the graph without an enabled channel towards them have rank 0. Labels of other nodes, and of dead ones, are left out. */
-export function judgeLabels(graph: ChannelGraph, labels: readonly NodeLabel[]): { nodes: number; rows: LabelReport[] } {
+export function judgeLabels(graph: ChannelGraph, labels: readonly NodeLabel[], days: number): LabelsReport {
   const scores = scoreNodes(sampleWorlds(graph, WORLD_SEED), drawReferences(graph, WORLD_SEED), unixSeconds(0));
   const reach = new Map(scores.map((each) => [each.nodeKey, each]));
   const byKey = new Map(labels.map((label) => [label.nodeKey, label.receivable]));
@@ -66,5 +76,21 @@ export function judgeLabels(graph: ChannelGraph, labels: readonly NodeLabel[]): 
     auc("live channels", ({ node }) => degrees[node]!),
     auc("enabled inbound channels", ({ nodeKey }) => reach.get(nodeKey)?.observations ?? 0),
   ];
-  return { nodes: known.length, rows };
+  const forecast = score({
+    probability: Float64Array.from(known, ({ node }) => forecastAlone(graph, node, days)),
+    happened: Uint8Array.from(happened),
+  });
+  const frequency = happened.reduce((sum: number, each) => sum + each, 0) / Math.max(1, happened.length);
+  const baseRateBrier = frequency * (1 - frequency);
+  rows.push({ feature: "forecast of the profile", auc: forecast.auc });
+  return { nodes: known.length, rows, forecast: { ...forecast, days, baseRateBrier } };
+}
+
+/** The forecast for a node of which, and of whose kind, nothing is remembered. Without a channel towards it, it stays unpayable. */
+function forecastAlone(graph: ChannelGraph, node: number, days: number): number {
+  const { inStart, inArc } = graph.rows;
+  const inbound = inArc.subarray(inStart[node]!, inStart[node + 1]!);
+  const inboundSat = inbound.reduce((sum, arc) => sum + graph.capacitySat[arc >>> 1]!, 0);
+  const facts = { enabledInbound: inbound.length, inboundSat, ageDays: undefined, closed: 0, channelDays: 0 };
+  return forecastSurvival(facts, recordSurvival([]), [days])[0]?.probability ?? 0;
 }

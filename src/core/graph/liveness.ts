@@ -25,7 +25,8 @@ export function independentPeers(graph: ChannelGraph): Uint32Array {
   return counts;
 }
 
-type Forest = {
+/** The trees of one depth-first search over all enabled arcs, in either direction. */
+export type Forest = {
   /** Position of each node in the order of discovery, and of the last node found below it. */
   readonly found: Int32Array;
   readonly last: Int32Array;
@@ -51,7 +52,11 @@ function hangsOn(forest: Forest, peer: number, node: number): boolean {
   return false;
 }
 
-function searchDepthFirst(graph: ChannelGraph): Forest {
+/**
+ * Searches from the node that weighs most, by default the one with the most live capacity; then from whatever is not connected to it.
+ * Only nodes with an enabled arc weigh anything.
+ */
+export function searchDepthFirst(graph: ChannelGraph, weight: Float64Array = liveCapacity(graph)): Forest {
   const { nodeCount } = graph;
   const forest = {
     found: new Int32Array(nodeCount).fill(-1),
@@ -61,14 +66,13 @@ function searchDepthFirst(graph: ChannelGraph): Forest {
     lastChild: new Int32Array(nodeCount).fill(-1),
     elder: new Int32Array(nodeCount).fill(-1),
   };
-  const capacity = liveCapacity(graph);
   const next = new Uint32Array(nodeCount);
   let clock = 0;
   // Nearly everything hangs together with the first root, so only what does not has to be put in order.
-  const first = capacity.reduce((best, each, node) => (each > capacity[best]! ? node : best), 0);
-  if (nodeCount > 0 && capacity[first]! > 0) clock = growTree(graph, forest, next, first, clock);
-  const others = [...capacity.keys()].filter((node) => capacity[node]! > 0 && forest.found[node]! < 0);
-  for (const root of others.sort((a, b) => capacity[b]! - capacity[a]! || a - b)) {
+  const first = weight.reduce((best, each, node) => (each > weight[best]! ? node : best), 0);
+  if (nodeCount > 0 && weight[first]! > 0) clock = growTree(graph, forest, next, first, clock);
+  const others = [...weight.keys()].filter((node) => weight[node]! > 0 && forest.found[node]! < 0);
+  for (const root of others.sort((a, b) => weight[b]! - weight[a]! || a - b)) {
     if (forest.found[root]! < 0) clock = growTree(graph, forest, next, root, clock);
   }
   return forest;

@@ -1,14 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { seededRandom, syntheticGraph } from "../../testing/synthetic-graph.ts";
+import { WORDS } from "../graph/bits.ts";
 import { findNodeHex, inboundCount } from "../graph/channel-graph.ts";
 import { createReachEngine } from "../graph/engine.ts";
 import { offlineRatio, shareAtLeast, USABLE_RATIO } from "../graph/prior.ts";
 import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "../graph/records.ts";
 import { sampleWorlds } from "../graph/worlds.ts";
 import { unixSeconds } from "../units.ts";
-import { termOf } from "./node-reach.ts";
-import { rankOf, scoreNodes } from "./rank.ts";
+import { meanOfCallers } from "./mean-of-callers.ts";
+import { scoreNodes } from "./rank.ts";
+import { tableReach } from "./reach-table.ts";
 import { drawReferences } from "./references.ts";
 import { RANK_TERMS } from "./terms.ts";
 
@@ -95,16 +97,16 @@ test("hundreds of own nodes behind one honest channel do not lift a rank", () =>
   }
 });
 
-test("one node by backward passes has the rank that all nodes together have by forward ones", () => {
+test("one backward pass says of a node what forward passes from all callers say", () => {
   const { channels } = syntheticGraph({ nodes: 120, channels: 400, seed: 3 });
   const { graph } = graphFromRecords([], channels);
   const worlds = sampleWorlds(graph, 1);
   const references = drawReferences(graph, 1);
+  const [table] = tableReach(worlds, references, [{ place: "node", amountMsat: 1e8 }]);
   const engine = createReachEngine(worlds);
-  for (const { nodeKey, rank, rankLow, rankHigh } of scoreNodes(worlds, references, at)) {
-    const node = findNodeHex(graph, nodeKey);
-    const alone = rankOf(RANK_TERMS.map((term) => termOf(engine, references, node, term)));
-    expect(alone).toEqual({ rank, rankLow, rankHigh });
+  for (let node = 0; node < graph.nodeCount; node++) {
+    const alone = meanOfCallers(references, node, engine.toTarget(node, 1e8));
+    expect(alone).toEqual(table!.slice(node * WORDS, (node + 1) * WORDS));
   }
 });
 
@@ -115,8 +117,9 @@ test("one more honest channel never lowers a rank, as long as the callers stay t
     const { graph } = graphFromRecords([], list);
     // The same callers before and after: what is measured is the channel, and not another draw.
     const references = callers.map((caller) => ({ node: findNodeHex(graph, caller), weight: 1 }));
-    const engine = createReachEngine(sampleWorlds(graph, 1));
-    return RANK_TERMS.map((term) => termOf(engine, references, findNodeHex(graph, nodeKey), term));
+    const node = findNodeHex(graph, nodeKey);
+    const table = tableReach(sampleWorlds(graph, 1), references, RANK_TERMS);
+    return table.map((reach) => reach.slice(node * WORDS, (node + 1) * WORDS));
   };
   const callers = nodes.slice(0, 12);
   const place = fc.nat({ max: nodes.length - 1 });

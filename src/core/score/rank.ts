@@ -20,34 +20,21 @@ export const SCORE_MODEL = "node-reach-3";
 /** Which of them is published as the reach ratio. */
 const REACH_TERM = RANK_TERMS.findIndex(({ place, amountMsat }) => place === "node" && amountMsat === 1e8);
 
-/** A rank, 0 … 100, with the bounds of its 90 % interval. */
-export type Rank = { readonly rank: number; readonly rankLow: number; readonly rankHigh: number };
-
 /** What is published about a node. */
-export type NodeScore = Rank & {
+export type NodeScore = {
   /** 66 lower-case hex digits. */
   readonly nodeKey: string;
+  /** 0 … 100. */
+  readonly rank: number;
+  /** Bounds of a 90 % interval, 0 … 100. */
+  readonly rankLow: number;
+  readonly rankHigh: number;
   /** Probability that 100,000 sat arrive. */
   readonly reachRatio: number;
   /** Enabled channel directions towards the node, as announced by its peers. */
   readonly observations: number;
   readonly asOf: UnixSeconds;
 };
-
-/** The rank, from the probabilities of its terms: by term, one per group of worlds. */
-export function rankOf(terms: readonly ArrayLike<number>[]): Rank {
-  const groups = Float64Array.from(
-    { length: WORDS },
-    (_, g) => terms.reduce((sum, term) => sum + term[g]!, 0) / terms.length,
-  );
-  const { probability, interval } = chanceOf(groups);
-  const rank = Math.round(100 * probability);
-  return {
-    rank,
-    rankLow: Math.min(rank, Math.floor(100 * interval.low)),
-    rankHigh: Math.max(rank, Math.ceil(100 * interval.high)),
-  };
-}
 
 /** Scores every node that has an enabled inbound channel; others get none, since nothing is known for or against them. */
 export function scoreNodes(worlds: Worlds, references: readonly ReferenceCaller[], asOf: UnixSeconds): NodeScore[] {
@@ -61,9 +48,17 @@ export function scoreNodes(worlds: Worlds, references: readonly ReferenceCaller[
 
 function scoreNode(graph: ChannelGraph, table: ReachTable, node: number, asOf: UnixSeconds): NodeScore {
   const terms = table.map((reach) => reach.subarray(node * WORDS, (node + 1) * WORDS));
+  const groups = Float64Array.from(
+    { length: WORDS },
+    (_, g) => terms.reduce((sum, term) => sum + term[g]!, 0) / terms.length,
+  );
+  const { probability, interval } = chanceOf(groups);
+  const rank = Math.round(100 * probability);
   return {
     nodeKey: nodeKeyHex(graph, node),
-    ...rankOf(terms),
+    rank,
+    rankLow: Math.min(rank, Math.floor(100 * interval.low)),
+    rankHigh: Math.max(rank, Math.ceil(100 * interval.high)),
     reachRatio: Math.round(chanceOf(terms[REACH_TERM]!).probability * 1e4) / 1e4,
     observations: inboundCount(graph, node),
     asOf,

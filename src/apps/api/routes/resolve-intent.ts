@@ -11,7 +11,17 @@ import {
   prepareIntent,
 } from "../../../oracle/intent/answer-intent.ts";
 import type { Contract, PaidOperation } from "../operation.ts";
-import { amountMsat, amountMsatInput, interval, nodeKey, probability, subject, unixTime } from "../schemas.ts";
+import {
+  amountMsat,
+  amountMsatInput,
+  belief,
+  hash,
+  interval,
+  nodeKey,
+  probability,
+  subject,
+  unixTime,
+} from "../schemas.ts";
 
 /** What most calls are about, when a caller names no amount: 100,000 sat. */
 const DEFAULT_AMOUNT = msat(100_000_000n);
@@ -24,7 +34,6 @@ const question = z.object({
   amountMsat: amountMsatInput.refine((amount) => amount <= MAX_AMOUNT, "at most 10 BTC").optional(),
 });
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const statement = z.object({ code: z.string(), text: z.string() });
 const alternative = statement.extend({
   kind: z.enum(["amount", "first-hop", "last-hop", "target"]),
@@ -49,13 +58,6 @@ const probed = z.object({
   observations: z.int().min(0),
   newestAgeSec: z.int().min(0).nullable(),
 });
-const belief = z
-  .object({
-    position: z.string().regex(/^\d+$/).meta({ description: "Number of the newest entry of the evidence log" }),
-    head: hash.meta({ description: "Hash of that entry, which covers all before it" }),
-    at: unixTime.meta({ description: "What ages of evidence are counted to" }),
-  })
-  .meta({ description: "The evidence the answer was computed from" });
 const answer = z.object({
   verdict: z.enum(["pay", "caution", "avoid", "insufficient"]),
   probability: probability.meta({ description: "That some route works within twelve tries" }),

@@ -37,6 +37,7 @@ type Options = {
   probes: number;
   probing: ProbeKind[];
   labels?: string;
+  labelDays: number;
   sybil: boolean;
   plots?: string;
 };
@@ -52,6 +53,7 @@ export function evaluateCommand(output: Output): Command {
     .option("--probes <n>", "probes of each kind before the payments; 0 sends none", whole(0), 3000)
     .option("--probing <kinds>", `of ${PROBE_KINDS.join(", ")}`, listOf(PROBE_KINDS), [...PROBE_KINDS])
     .option("--labels <csv>", "what became of the graph's nodes, .csv or .csv.gz")
+    .option("--label-days <n>", "days from the graph to what became of its nodes", whole(1), 499)
     .option("--no-sybil", "leave out what an attacker's own nodes buy")
     .option("--plots <dir>", "write reliability diagrams there, one SVG file per world")
     .action((options: Options) => {
@@ -66,7 +68,9 @@ export function evaluateCommand(output: Output): Command {
       });
       if (options.labels !== undefined) output.progress("labels");
       const labels =
-        options.labels === undefined ? undefined : judgeLabels(graph, parseLabels(readText(options.labels)));
+        options.labels === undefined
+          ? undefined
+          : judgeLabels(graph, parseLabels(readText(options.labels)), options.labelDays);
       const attacks = options.sybil
         ? attackRanks(channels, (attack) => output.progress(`attack: ${attack}`))
         : undefined;
