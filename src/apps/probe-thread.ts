@@ -5,7 +5,6 @@ import { type ChannelGraph, findNode, findNodeHex } from "../core/graph/channel-
 import { decodeDelta } from "../core/graph/delta.ts";
 import { openLiveGraph } from "../core/graph/live-graph.ts";
 import { independentPeers } from "../core/graph/liveness.ts";
-import { offlineRatio } from "../core/graph/prior.ts";
 import { decodeSnapshot } from "../core/graph/snapshot.ts";
 import { drawMasks, sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
 import { believe } from "../core/probe/believe.ts";
@@ -123,7 +122,7 @@ function sceneOf({ nodePubkey, own, evidence, now }: ProbeSituation): ProbeScene
   const { graph, takenAt, peers } = theGraph();
   const source = findNodeHex(graph, nodePubkey);
   if (source < 0) return undefined;
-  const belief = believe(graph, evidence, { now, graphAt: takenAt }, (node) => offlineRatio(peers[node]!));
+  const belief = believe(graph, evidence, { now, graphAt: takenAt }, () => peers);
   const worlds = sampleWorlds(graph, WORLD_SEED, belief.worlds);
   return { worlds, source, own: own.flatMap((channel) => ownArc(graph, source, channel)) };
 }

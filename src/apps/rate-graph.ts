@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import type { Evidence } from "../core/evidence/observation.ts";
 import { aliasOf, type ChannelGraph, inboundCount, nodeKeyHex } from "../core/graph/channel-graph.ts";
+import { independentPeers } from "../core/graph/liveness.ts";
 import { encodeSnapshot } from "../core/graph/snapshot.ts";
-import { priorOfflineRatios, sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
+import { sampleWorlds, WORLD_SEED } from "../core/graph/worlds.ts";
 import { beliefInstant, believe } from "../core/probe/believe.ts";
 import { type NodeScore, scoreNodes } from "../core/score/rank.ts";
 import { drawReferences } from "../core/score/references.ts";
@@ -39,11 +40,11 @@ export type RatedGraph = {
 /** Writes the graph out and rates its nodes, by what recent evidence (oldest first) leaves unknown. */
 export function rateGraph(graph: ChannelGraph, takenAt: UnixSeconds, evidence: readonly Evidence[] = []): RatedGraph {
   const body = encodeSnapshot(graph);
-  const prior = priorOfflineRatios(graph);
+  const peers = independentPeers(graph);
   const times = { now: beliefInstant(takenAt), graphAt: takenAt };
   // What a node can say of itself never raises its rank.
   const seen = evidence.filter(({ source }) => source !== "report");
-  const { worlds } = believe(graph, seen, times, (node) => prior[node]!);
+  const { worlds } = believe(graph, seen, times, () => peers);
   const scores = scoreNodes(sampleWorlds(graph, WORLD_SEED, worlds), drawReferences(graph, WORLD_SEED), takenAt);
   return {
     // The same as snapshotDigest, in a fraction of its time.

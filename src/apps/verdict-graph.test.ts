@@ -7,6 +7,7 @@ import type { Evidence, Observation } from "../core/evidence/observation.ts";
 import { diffGraphs } from "../core/graph/change.ts";
 import { findNodeHex, inboundCount } from "../core/graph/channel-graph.ts";
 import { digestAfter, encodeDelta } from "../core/graph/delta.ts";
+import { UNFITTED } from "../core/graph/prior.ts";
 import { type ChannelRecord, graphFromRecords } from "../core/graph/records.ts";
 import { encodeSnapshot } from "../core/graph/snapshot.ts";
 import { resolveIntent } from "../core/intent/resolve-intent.ts";
@@ -105,7 +106,7 @@ test("a probe that arrived makes the answer likelier and narrower, says so, and 
   await held.load(stored(0));
   const before = answer(held, 7);
   const unknown = (decision: typeof before) => decision.unknowns.map(({ code }) => code);
-  expect(before.belief).toEqual({ position: 0n, head: "00".repeat(32), at: 0 });
+  expect(before.belief).toEqual({ position: 0n, head: "00".repeat(32), at: 0, prior: UNFITTED });
   expect(unknown(before)).toEqual(expect.arrayContaining(["balances-never-probed", "target-never-tried"]));
   const into = channels.filter(({ node1, node2 }) => [node1, node2].includes(nodes[7]!.key));
   const enabled = inboundCount(graphs[0]!, findNodeHex(graphs[0]!, nodes[7]!.key));
@@ -122,7 +123,7 @@ test("a probe that arrived makes the answer likelier and narrower, says so, and 
   const width = ({ interval }: typeof before) => interval.high - interval.low;
   expect(after.probability).toBeGreaterThan(before.probability);
   expect(width(after)).toBeLessThan(width(before));
-  expect(after.belief).toEqual({
+  expect(after.belief).toMatchObject({
     position: BigInt(log.length),
     head: Buffer.from(headOf(log).hash).toString("hex"),
     at: AT,

@@ -12,11 +12,12 @@ import { decodeDelta, digestAfter } from "../core/graph/delta.ts";
 import { AMOUNT_GRID_MSAT } from "../core/graph/engine.ts";
 import { evolveWorldsInSteps } from "../core/graph/evolve-worlds.ts";
 import { type LiveGraph, openLiveGraph } from "../core/graph/live-graph.ts";
+import { independentPeers } from "../core/graph/liveness.ts";
 import { decodeSnapshot } from "../core/graph/snapshot.ts";
-import { priorOfflineRatios, sampleWorldsInSteps, WORLD_SEED } from "../core/graph/worlds.ts";
-import type { BeliefVersion } from "../core/intent/decision.ts";
+import { sampleWorldsInSteps, WORLD_SEED } from "../core/graph/worlds.ts";
+import type { BeliefVersion, StatedBelief } from "../core/intent/decision.ts";
 import { type Grounds, NO_GROUNDS } from "../core/intent/evidence.ts";
-import { createIntentWorld, type IntentWorld, refreshIntentWorld } from "../core/intent/resolve-intent.ts";
+import { createIntentWorld, type IntentWorld, refreshIntentWorld, stateBelief } from "../core/intent/resolve-intent.ts";
 import { type Belief, believeInSteps } from "../core/probe/believe.ts";
 import { type ProfileGround, prepareProfiles, reseed } from "../core/profile/ground.ts";
 import { makeProfileInSteps, type ProfileRequest } from "../core/profile/make-profile.ts";
@@ -30,7 +31,7 @@ export type LoadedGraph = { nodeCount: number; channelCount: number; arcCount: n
 /** A profile, and what it was computed from. */
 export type ProfileAnswer = {
   readonly profile: NodeProfile;
-  readonly belief: BeliefVersion;
+  readonly belief: StatedBelief;
   readonly graphDigest: string;
   readonly asOf: UnixSeconds;
 };
@@ -47,13 +48,13 @@ export function createVerdictGraph() {
   let profiles: { ground: ProfileGround; version: BeliefVersion } | undefined;
   const book = openEvidenceBook();
 
-  const believeOf = (graph: ChannelGraph, graphAt: UnixSeconds, priorOffline?: Float64Array): Promise<Belief> => {
-    let prior = priorOffline;
-    const offline = (node: number) => {
-      prior ??= priorOfflineRatios(graph);
-      return prior[node]!;
+  const believeOf = (graph: ChannelGraph, graphAt: UnixSeconds, known?: Uint32Array): Promise<Belief> => {
+    let peers = known;
+    const peersOf = () => {
+      peers ??= independentPeers(graph);
+      return peers;
     };
-    return inSteps(believeInSteps(graph, book.read(), { now: book.version().at, graphAt }, offline));
+    return inSteps(believeInSteps(graph, book.read(), { now: book.version().at, graphAt }, peersOf));
   };
   const groundsOf = ({ told }: Belief): Grounds => ({ version: book.version(), told });
   const loaded = (): LoadedGraph => {
@@ -85,8 +86,8 @@ export function createVerdictGraph() {
       await pause();
       const profile = await inSteps(makeProfileInSteps(held, ground, request));
       if (!profile) throw new OracleError("SUBJECT_UNKNOWN", "the node has left the graph");
-      const { graphDigest, takenAt, grounds } = held;
-      return { profile, belief: grounds.version, graphDigest, asOf: takenAt };
+      const { graphDigest, takenAt } = held;
+      return { profile, belief: stateBelief(held), graphDigest, asOf: takenAt };
     },
 
     /** Draws worlds and common masks anew; between the steps the thread answers from the graph it has. @throws GRAPH_MALFORMED */
@@ -140,7 +141,7 @@ export function createVerdictGraph() {
       if (!book.take(news)) return false;
       if (news.more || !live || !world || !belief || isKnown(world.grounds.version, book.version())) return true;
       const { takenAt, graphDigest, engine } = world;
-      const believed = await believeOf(live.graph, takenAt, engine.worlds.priorOffline);
+      const believed = await believeOf(live.graph, takenAt, engine.worlds.peers);
       const state = { graphDigest, takenAt, belief: believed, grounds: groundsOf(believed) };
       const silent = isSilent(belief) && isSilent(believed);
       world = silent ? { ...world, grounds: state.grounds } : await evolve(world, live.graph, new Set(), state);

@@ -35,11 +35,24 @@ export const nodeKey = z
 
 export const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
+const prior = z
+  .object({
+    edge: z.number().meta({ description: "Log-odds of a balance at one of the ends; 0 without evidence" }),
+    edgeSpread: probability.meta({ description: "How much of the doubt about that is left" }),
+    offline: z.number().min(0).meta({ description: "Factor on the usual share of nodes offline" }),
+    offlineSpread: probability.meta({ description: "How much of the doubt about that is left" }),
+    tilt: z
+      .object({ fee: z.number(), size: z.number(), disabled: z.number() })
+      .meta({ description: "Log-odds that the end which announces less of it is the full one" }),
+  })
+  .meta({ description: "What was fitted to the evidence: it holds where nothing was observed" });
+
 export const belief = z
   .object({
     position: z.string().regex(/^\d+$/).meta({ description: "Number of the newest entry of the evidence log" }),
     head: hash.meta({ description: "Hash of that entry, which covers all before it" }),
     at: unixTime.meta({ description: "What ages of evidence are counted to" }),
+    prior,
   })
   .meta({ description: "The evidence the answer was computed from" });
 

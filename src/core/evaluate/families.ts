@@ -6,7 +6,7 @@ import { type ChannelGraph, POLICY_ENABLED } from "../graph/channel-graph.ts";
 import { shareBelow } from "../graph/prior.ts";
 import type { Random } from "./random.ts";
 
-/** `hubdrain` is a stress: balances are drained in a common direction, which no predictor here knows. */
+/** `hubdrain` is a stress: balances are drained in a common direction, which no predictor here is told. */
 export const FAMILIES = ["ldk", "softu", "bimodal", "uniform", "hubdrain"] as const;
 export type Family = (typeof FAMILIES)[number];
 

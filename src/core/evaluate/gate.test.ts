@@ -10,11 +10,11 @@ import { BLIND_LND, evaluateWorld, LND_FED, OURS, RECALIBRATED, TOLD, WORLD_NAME
 
 /** Brier scores of the model as it is, without probes and with. */
 const BRIER: Record<WorldName, { prior: number; probed: number }> = {
-  ldk: { prior: 0.0979, probed: 0.0572 },
-  softu: { prior: 0.1011, probed: 0.0608 },
-  bimodal: { prior: 0.0907, probed: 0.0744 },
-  uniform: { prior: 0.0957, probed: 0.059 },
-  hubdrain: { prior: 0.1216, probed: 0.0956 },
+  ldk: { prior: 0.0979, probed: 0.0574 },
+  softu: { prior: 0.1011, probed: 0.0603 },
+  bimodal: { prior: 0.0907, probed: 0.071 },
+  uniform: { prior: 0.0957, probed: 0.0562 },
+  hubdrain: { prior: 0.1216, probed: 0.0829 },
   drift: { prior: 0.1003, probed: 0.0974 },
 };
 /** Half a payment of the 400: what another build's rounding may move, and no change of the model should hide in. */
@@ -44,10 +44,10 @@ test("below LND with the same evidence and the same knowledge, which is recalibr
   const means = new Map(averageWorlds([...reports.values()]).map(({ name, brier }) => [name, brier]));
   const fed = LND_FED.drawn + RECALIBRATED;
   expect(means.get(OURS.prior)!).toBeLessThan(0.9 * means.get(BLIND_LND + RECALIBRATED)!);
-  expect(means.get(TOLD.drawn)!).toBeLessThan(0.7 * means.get(fed)!);
-  expect(scores("hubdrain", TOLD.drawn).brier).toBeLessThan(0.85 * scores("hubdrain", fed).brier);
+  expect(means.get(TOLD.drawn)!).toBeLessThan(0.65 * means.get(fed)!);
+  expect(scores("hubdrain", TOLD.drawn).brier).toBeLessThan(0.7 * scores("hubdrain", fed).brier);
   // Even where LND alone knows what the caller's own channels hold.
-  expect(means.get(OURS.drawn)!).toBeLessThan(0.9 * means.get(fed)!);
+  expect(means.get(OURS.drawn)!).toBeLessThan(0.85 * means.get(fed)!);
 });
 
 test("what decides is hidden, not the rule: who knows every balance is nearly always right", () => {

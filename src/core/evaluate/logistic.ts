@@ -1,4 +1,5 @@
 /** Logistic regression on standardised features, by Newton's method with a small ridge: what recalibrates a predictor. */
+import { solve } from "../solve.ts";
 import { clip } from "./metrics.ts";
 
 /** Gives a row's probability. */
@@ -48,24 +49,6 @@ function standardise(rows: readonly (readonly number[])[]): (row: readonly numbe
     return Math.sqrt(variance) || 1;
   });
   return (row) => row.map((x, j) => (x - means[j]!) / spreads[j]!);
-}
-
-/** Solves a small symmetric positive system by elimination. */
-function solve(matrix: number[][], right: number[]): number[] {
-  const rows = matrix.map((row, i) => [...row, right[i]!]);
-  for (let i = 0; i < rows.length; i++) {
-    for (let k = i + 1; k < rows.length; k++) {
-      const factor = rows[k]![i]! / rows[i]![i]!;
-      for (let j = i; j <= rows.length; j++) rows[k]![j]! -= factor * rows[i]![j]!;
-    }
-  }
-  const solution = new Array<number>(rows.length).fill(0);
-  for (let i = rows.length - 1; i >= 0; i--) {
-    let rest = rows[i]![rows.length]!;
-    for (let j = i + 1; j < rows.length; j++) rest -= rows[i]![j]! * solution[j]!;
-    solution[i] = rest / rows[i]![i]!;
-  }
-  return solution;
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {

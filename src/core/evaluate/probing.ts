@@ -5,7 +5,6 @@
 import type { Evidence } from "../evidence/observation.ts";
 import { arcHead, type ChannelGraph, nodeKeyHex } from "../graph/channel-graph.ts";
 import { independentPeers } from "../graph/liveness.ts";
-import { offlineRatio } from "../graph/prior.ts";
 import { sampleWorlds, WORLD_SEED } from "../graph/worlds.ts";
 import { type Belief, believe } from "../probe/believe.ts";
 import { chooseProbes, type OwnChannel } from "../probe/choose.ts";
@@ -32,15 +31,18 @@ type ProbeResult = {
   readonly ending: Ending;
 };
 
-/** The graph is read, and all probes are sent, in one second: what they prove is as fresh as anybody wants it to be. */
-const PROBED_AT = unixSeconds(1_770_000_000);
+/**
+ * The graph is read, and all probes are sent, in one second: what they prove is as fresh as anybody wants it to be. It is the
+ * last one of an hour, and beliefs are those of the next second: the prior has just been fitted.
+ */
+const PROBED_AT = unixSeconds(1_770_001_199);
 const LEAST_MSAT = 1e6;
 const MOST_MSAT = 1e9;
 const TRIES_PER_TARGET = 4;
 /** At least so many states of belief that probes are chosen from; choosing each alone would take hours. */
 const ROUNDS = 24;
 /** Questions that stand for everybody's, drawn anew for each round. */
-const QUESTIONS = 64;
+const QUESTIONS = 1024;
 const FINAL_EXPIRY = 800_080;
 
 /** `count` targets drawn like those of payments, at log-uniform amounts from 1k to 1M sat, up to four routes each. */
@@ -147,8 +149,8 @@ function failureOf(ending: Ending, hops: number): ProbeFailure {
 /** What the oracle believes of the probes when they are `ageSec` old. */
 export function believeProbes(graph: ChannelGraph, { evidence }: ProbeLog, ageSec: number): Belief {
   const peers = independentPeers(graph);
-  const times = { now: unixSeconds(PROBED_AT + ageSec), graphAt: unixSeconds(PROBED_AT - 1) };
-  return believe(graph, evidence, times, (node) => offlineRatio(peers[node]!));
+  const times = { now: unixSeconds(PROBED_AT + 1 + ageSec), graphAt: unixSeconds(PROBED_AT - 1) };
+  return believe(graph, evidence, times, () => peers);
 }
 
 /** What LND would remember of the probes at that age: liquidity as amounts, whatever else fails as the pair, both ways. */

@@ -6,6 +6,7 @@ import { type ChannelGraph, findChannel } from "./channel-graph.ts";
 import { createReachEngine } from "./engine.ts";
 import { type Evolution, evolveWorldsInSteps } from "./evolve-worlds.ts";
 import { openLiveGraph } from "./live-graph.ts";
+import { type FittedPrior, UNFITTED } from "./prior.ts";
 import { type ChannelRecord, graphFromRecords } from "./records.ts";
 import { type Beliefs, drawMasks, NO_BELIEFS, sampleWorlds, type Worlds } from "./worlds.ts";
 
@@ -24,6 +25,13 @@ const someGraph = fc.array(fc.nat({ max: 9 }), { minLength: 200, maxLength: 200 
   });
   return graphFromRecords(nodes.slice(0, 40 + dice[0]!), open).graph;
 });
+/** Fitted to evidence: it leans on the sizes of nodes, which change with the graph. */
+const LEANING: FittedPrior = {
+  ...UNFITTED,
+  edge: 0.5,
+  offlineSpread: 0.5,
+  tilt: { fee: 0.4, size: -1, disabled: 0.2 },
+};
 /** Something about some channels, nodes, pairs and arcs, by the dice. */
 const someBeliefs = (graph: ChannelGraph, dice: number): Beliefs => {
   const some = (count: number, salt: number) => (dice * 7 + salt) % count;
@@ -37,6 +45,7 @@ const someBeliefs = (graph: ChannelGraph, dice: number): Beliefs => {
     offline: new Map([[some(graph.nodeCount, 2), 0.5]]),
     pairs: dice % 3 === 0 ? [] : [{ arcs, amountMsat: 2e8, weight: 0.8 }],
     blocked: new Set(dice % 2 === 0 ? [] : [2 * some(graph.channelCount, 9)]),
+    prior: dice < 5 ? LEANING : { ...LEANING, offline: 1 + dice / 16 },
   };
 };
 

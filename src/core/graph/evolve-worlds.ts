@@ -5,6 +5,9 @@
 import { WORDS, type WorldSet } from "./bits.ts";
 import { type ChannelGraph, compareKeys, KEY_BYTES } from "./channel-graph.ts";
 import { DRAW_WORDS } from "./draws.ts";
+import { independentPeers } from "./liveness.ts";
+import { samePrior, shapesOf } from "./prior.ts";
+import { sizeOrder } from "./tilt.ts";
 import {
   type Beliefs,
   drawBalance,
@@ -46,24 +49,38 @@ export function* evolveWorldsInSteps(
   const balances = carryBalances(before, graph, channelBefore);
   yield;
   // What the announcements say of a node holds as long as they do.
-  const priorOffline = graph === before.graph ? before.priorOffline : priorOfflineRatios(graph);
+  const same = graph === before.graph;
+  const peers = same ? before.peers : independentPeers(graph);
+  const priorOffline = same ? before.priorOffline : priorOfflineRatios(peers);
   const offline = offlineRatios(priorOffline, beliefs);
   yield;
   const faded = yield* carryFaded(before, graph, beliefs, channelBefore);
   const online = new Int32Array(graph.nodeCount * WORDS);
-  const worlds = { graph, seed: before.seed, beliefs, faded, ...balances, online, offline, priorOffline };
-  const moved = carryOnline(before, worlds, nodeBefore);
+  const shapes = shapesOf(beliefs.prior);
+  const { seed } = before;
+  const worlds = { graph, seed, beliefs, shapes, peers, faded, ...balances, online, offline, priorOffline };
+  // Another prior is another world everywhere: nothing but the draws themselves is carried.
+  const refitted = !samePrior(before.beliefs.prior, beliefs.prior);
+  const moved = carryOnline(before, worlds, refitted ? nodeBefore.fill(-1) : nodeBefore);
   yield;
   const redrawn = new Uint8Array(graph.channelCount);
   const told = believedAnew(before, worlds, channelBefore);
   for (let channel = 0; channel < graph.channelCount; channel++) {
     const other = channelBefore[channel]! < 0 || touched.has(channel) || told.has(channel);
     const endMoved = moved[graph.nodeA[channel]!]! | moved[graph.nodeB[channel]!]!;
-    if (other || endMoved !== 0) redrawn[channel] = 1;
+    if (refitted || other || endMoved !== 0 || leansAnew(before, worlds, channelBefore[channel]!, channel)) {
+      redrawn[channel] = 1;
+    }
   }
   yield;
   const runs = findRuns(before.graph, graph, channelBefore, redrawn);
   return { worlds, carry: (masks) => carryMasks(worlds, masks, runs, redrawn) };
+}
+
+/** Whether another end of the channel is the larger node than before, and the prior leans on that. */
+function leansAnew(before: Worlds, { graph, peers, beliefs }: Worlds, old: number, channel: number): boolean {
+  if (beliefs.prior.tilt.size === 0 || peers === before.peers) return false;
+  return sizeOrder(before.graph, before.peers, old) !== sizeOrder(graph, peers, channel);
 }
 
 /** By channel with a belief: the worlds in which it has faded; drawn anew where its weight is another. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { offlineRatio, SHAPES, shareAtLeast, shareBelow } from "./prior.ts";
+import { offlineRatio, SHAPES, samePrior, shapesOf, shareAtLeast, shareBelow, UNFITTED } from "./prior.ts";
 
 test.each([
   [0.001, 0.995],
@@ -54,4 +54,36 @@ test("the eight shapes scatter around the fitted one", () => {
 test("every enabled inbound channel makes a node likelier to be online", () => {
   expect(offlineRatio(0)).toBeCloseTo(0.15, 10);
   for (let n = 0; n < 60; n++) expect(offlineRatio(n + 1)).toBeLessThan(offlineRatio(n));
+});
+
+test("a lean moves money to one end, and mirrors", () => {
+  const unit = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(unit, unit, unit, (share, edge, lean) => {
+      expect(shareBelow(share, edge, lean) + shareBelow(1 - share, edge, 1 - lean)).toBeCloseTo(1, 10);
+      expect(shareBelow(share, edge, lean)).toBeGreaterThanOrEqual(shareBelow(share, edge, 1) - 1e-12);
+      expect(shareBelow(share, edge, lean)).toBeLessThanOrEqual(shareBelow(share, edge, 0) + 1e-12);
+    }),
+  );
+  expect(shareBelow(0.5, 1, 0.9)).toBeCloseTo(0.1, 10);
+  expect(shareBelow(0.5, 0, 1)).toBeCloseTo(0.25, 10);
+});
+
+test("shapes gather around what was fitted as the doubt about it goes", () => {
+  expect(shapesOf(UNFITTED).map(({ edge }) => edge)).toEqual(SHAPES.map(({ edge }) => expect.closeTo(edge, 12)));
+  const sure = shapesOf({ ...UNFITTED, edge: 2, edgeSpread: 0.125, offlineSpread: 0.125 });
+  for (const { edge, offlineFactor } of sure) {
+    expect(Math.abs(edge - 1 / (1 + Math.exp(-2)))).toBeLessThan(0.03);
+    expect(Math.abs(offlineFactor - 1)).toBeLessThan(0.07);
+  }
+});
+
+test("priors are the same when every number of them is", () => {
+  expect(samePrior(UNFITTED, { ...UNFITTED, tilt: { ...UNFITTED.tilt } })).toBe(true);
+  for (const other of [
+    { ...UNFITTED, edge: 0.125 },
+    { ...UNFITTED, offlineSpread: 0.5 },
+    { ...UNFITTED, tilt: { ...UNFITTED.tilt, size: 0.5 } },
+  ])
+    expect(samePrior(UNFITTED, other)).toBe(false);
 });

@@ -8,7 +8,17 @@ import { arcHead, type ChannelGraph, KEY_BYTES } from "./channel-graph.ts";
 import { DRAW_RANGE, DRAW_WORDS, drawnAtLeast, drawUniform, mix, PLANES } from "./draws.ts";
 import { independentPeers } from "./liveness.ts";
 import { carryPair, type PairFact } from "./pair-facts.ts";
-import { endsBelow, offlineRatio, SHAPES, shareBelow } from "./prior.ts";
+import {
+  endsBelow,
+  type FittedPrior,
+  middleBelow,
+  offlineRatio,
+  type Shape,
+  shapesOf,
+  shareBelow,
+  UNFITTED,
+} from "./prior.ts";
+import { leanOf } from "./tilt.ts";
 
 export { policyAdmits, usableMsat };
 
@@ -23,10 +33,18 @@ export type Beliefs = {
   readonly pairs: readonly PairFact[];
   /** Arcs that carry nothing: gone, or disabled by a policy the graph does not have yet. */
   readonly blocked: ReadonlySet<number>;
+  /** What holds of everything that is not listed. */
+  readonly prior: FittedPrior;
 };
 
 /** No evidence at all. */
-export const NO_BELIEFS: Beliefs = { channels: new Map(), offline: new Map(), pairs: [], blocked: new Set() };
+export const NO_BELIEFS: Beliefs = {
+  channels: new Map(),
+  offline: new Map(),
+  pairs: [],
+  blocked: new Set(),
+  prior: UNFITTED,
+};
 
 /** The seed of published numbers: with the graph's digest it lets anyone recompute them. */
 export const WORLD_SEED = 1;
@@ -36,6 +54,10 @@ export type Worlds = {
   readonly graph: ChannelGraph;
   readonly seed: number;
   readonly beliefs: Beliefs;
+  /** One for each group of worlds. */
+  readonly shapes: readonly Shape[];
+  /** By node: the peers that speak for it, which the prior of the node goes by and that of its channels may lean on. */
+  readonly peers: Uint32Array;
   /** By channel with a belief: the worlds in which the evidence has faded and the prior holds. */
   readonly faded: ReadonlyMap<number, WorldSet>;
   /** Row of a channel in `planes`, or -1 for one without an enabled direction. */
@@ -80,11 +102,13 @@ export function* sampleWorldsInSteps(graph: ChannelGraph, seed: number, beliefs:
     if (row % 1024 === 1023) yield;
   }
   yield;
-  const priorOffline = priorOfflineRatios(graph);
+  const peers = independentPeers(graph);
+  const priorOffline = priorOfflineRatios(peers);
   const offline = offlineRatios(priorOffline, beliefs);
   const faded = fadedWorlds(graph, seed, beliefs);
   const online = new Int32Array(graph.nodeCount * WORDS);
-  const worlds = { graph, seed, beliefs, faded, rowOfChannel, planes, online, offline, priorOffline };
+  const shapes = shapesOf(beliefs.prior);
+  const worlds = { graph, seed, beliefs, shapes, peers, faded, rowOfChannel, planes, online, offline, priorOffline };
   const draws = new Int32Array(DRAW_WORDS);
   for (let node = 0; node < graph.nodeCount; node++) {
     drawOnline(worlds, node, draws);
@@ -104,13 +128,13 @@ export function drawBalance(planes: Int32Array, row: number, graph: ChannelGraph
 }
 
 /** By node: the probability that it is offline, as long as nobody has tried it. */
-export function priorOfflineRatios(graph: ChannelGraph): Float64Array {
-  return Float64Array.from(independentPeers(graph), offlineRatio);
+export function priorOfflineRatios(peers: Uint32Array): Float64Array {
+  return Float64Array.from(peers, offlineRatio);
 }
 
 /** By node: the probability that it is offline, by evidence or by the prior. */
 export function offlineRatios(prior: Float64Array, beliefs: Beliefs): Float64Array {
-  const offline = prior.slice();
+  const offline = prior.map((ratio) => Math.min(ratio * beliefs.prior.offline, 1));
   for (const [node, ratio] of beliefs.offline) offline[node] = ratio;
   return offline;
 }
@@ -132,11 +156,11 @@ export function drawFaded(graph: ChannelGraph, seed: number, channel: number, we
 
 /** Draws in which worlds a node is online. `draws` is room to work in. */
 export function drawOnline(worlds: Worlds, node: number, draws: Int32Array): void {
-  const { graph, seed, beliefs, online, offline } = worlds;
+  const { graph, seed, beliefs, shapes, online, offline } = worlds;
   drawUniform(draws, 0, ~seed, hashKey(graph.nodeKeys, node, 1), hashKey(graph.nodeKeys, node, 2));
   for (let g = 0; g < WORDS; g++) {
     // What evidence says of a node is the same in every shape of the world.
-    const factor = beliefs.offline.has(node) ? 1 : SHAPES[g]!.offlineFactor;
+    const factor = beliefs.offline.has(node) ? 1 : shapes[g]!.offlineFactor;
     online[node * WORDS + g] = drawnAtLeast(draws, g * PLANES, Math.round(offline[node]! * factor * DRAW_RANGE));
   }
 }
@@ -167,27 +191,28 @@ export function maskPairs({ graph, seed, online, beliefs }: Worlds, amountMsat: 
   }
 }
 
-const EDGES = Float64Array.from(SHAPES, (shape) => shape.edge);
-
 /** Writes the masks of a channel's enabled directions; those that carry nothing are left as they are. */
 export function maskChannel(worlds: Worlds, channel: number, amountMsat: number, words: Int32Array): void {
-  const { graph, planes, online } = worlds;
+  const { graph, planes, online, shapes, beliefs, peers } = worlds;
   const share = amountMsat / usableMsat(graph, channel);
   const base = worlds.rowOfChannel[channel]! * DRAW_WORDS;
-  const belief = worlds.beliefs.channels.get(channel);
-  const ends = endsBelow(share);
+  const belief = beliefs.channels.get(channel);
+  const lean = leanOf(graph, peers, beliefs.prior.tilt, channel);
   for (let arc = 2 * channel; arc <= 2 * channel + 1; arc++) {
     const slot = graph.rows.slotOfArc[arc]!;
-    if (slot < 0 || !policyAdmits(graph, arc, amountMsat) || worlds.beliefs.blocked.has(arc)) continue;
+    if (slot < 0 || !policyAdmits(graph, arc, amountMsat) || beliefs.blocked.has(arc)) continue;
     const head = arcHead(graph, arc) * WORDS;
     const fromA = (arc & 1) === 0;
+    // End A holds x, end B the rest: B holds at least `share` where x is at most 1 − share.
+    const bound = fromA ? share : 1 - share;
+    const middle = middleBelow(bound, lean);
+    const ends = endsBelow(bound, lean);
     for (let g = 0; g < WORDS; g++) {
-      const edge = EDGES[g]!;
-      const at = base + g * PLANES;
-      // End A holds x, end B the rest. B holds at least `share` where x is at most 1 − share; the prior is symmetric.
-      const threshold = (((1 - edge) * share + edge * ends) * DRAW_RANGE + 0.5) | 0;
-      let holds = fromA ? drawnAtLeast(planes, at, threshold) : ~drawnAtLeast(planes, at, DRAW_RANGE - threshold);
-      if (belief) holds = believe(worlds, channel, g, belief, share, fromA, holds);
+      const edge = shapes[g]!.edge;
+      const threshold = (((1 - edge) * middle + edge * ends) * DRAW_RANGE + 0.5) | 0;
+      const above = drawnAtLeast(planes, base + g * PLANES, threshold);
+      let holds = fromA ? above : ~above;
+      if (belief) holds = believe(worlds, channel, g, belief, lean, bound, fromA, holds);
       words[slot * WORDS + g] = holds & online[head + g]!;
     }
   }
@@ -199,17 +224,18 @@ function believe(
   channel: number,
   group: number,
   belief: ChannelBelief,
-  share: number,
+  lean: number,
+  bound: number,
   fromA: boolean,
   prior: number,
 ): number {
   const { planes } = worlds;
   const { low, high } = belief;
-  const edge = SHAPES[group]!.edge;
+  const edge = worlds.shapes[group]!.edge;
   const at = worlds.rowOfChannel[channel]! * DRAW_WORDS + group * PLANES;
-  const bottom = shareBelow(low, edge);
-  const span = Math.max(shareBelow(high, edge) - bottom, 1e-12);
-  const needed = (shareBelow(fromA ? share : 1 - share, edge) - bottom) / span;
+  const bottom = shareBelow(low, edge, lean);
+  const span = Math.max(shareBelow(high, edge, lean) - bottom, 1e-12);
+  const needed = (shareBelow(bound, edge, lean) - bottom) / span;
   const threshold = Math.round(Math.min(Math.max(needed, 0), 1) * DRAW_RANGE);
   const held = drawnAtLeast(planes, at, threshold);
   const faded = worlds.faded.get(channel)![group]!;

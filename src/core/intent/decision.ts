@@ -1,9 +1,10 @@
 /** The question "can this caller pay this target this amount now?", and its answer, as values. */
+import type { FittedPrior } from "../graph/prior.ts";
 import type { Interval } from "../score/interval.ts";
 import type { Msat, UnixSeconds } from "../units.ts";
 
 /** Names the computation behind a decision; logged with each prediction, so that models can be compared. */
-export const MODEL = "pair-reach-2";
+export const MODEL = "pair-reach-3";
 
 /** What is asked. Keys are 66 hex digits; a caller that is not announced has none. */
 export type DecisionRequest = {
@@ -98,6 +99,9 @@ export type BeliefVersion = {
   readonly at: UnixSeconds;
 };
 
+/** The evidence, and the prior that was fitted to it: with the graph and the seed, all that worlds are drawn from. */
+export type StatedBelief = BeliefVersion & { readonly prior: FittedPrior };
+
 /** The answer. Where nothing can be said the interval is everything, and the probability what is known: 0. */
 export type Decision = {
   readonly verdict: Verdict;
@@ -118,7 +122,7 @@ export type Decision = {
     readonly newestAgeSec: number;
     readonly probed: Probed;
   };
-  readonly belief: BeliefVersion;
+  readonly belief: StatedBelief;
   /** Of the worlds' draws: with the graph and the evidence it gives the same answer again. */
   readonly seed: number;
   /** SHA-256 of the snapshot it was computed from, in hex. */

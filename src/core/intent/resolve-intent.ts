@@ -9,7 +9,7 @@ import { msat, type UnixSeconds } from "../units.ts";
 import { findAlternatives } from "./alternatives.ts";
 import { type IntentCase, openCase, ratioOf } from "./case.ts";
 import { decide } from "./decide.ts";
-import type { Decision, DecisionRequest, Reason, Route } from "./decision.ts";
+import type { Decision, DecisionRequest, Reason, Route, StatedBelief } from "./decision.ts";
 import { type Grounds, gatherEvidence, NO_GROUNDS } from "./evidence.ts";
 import { explain, policiesUnknown } from "./reasons.ts";
 import { type GraphAges, listUnknowns } from "./unknowns.ts";
@@ -62,6 +62,11 @@ function newestUpdate(graph: ChannelGraph): number {
   return newest;
 }
 
+/** What the worlds were drawn from, besides the graph and the seed. */
+export function stateBelief({ grounds, engine }: IntentWorld): StatedBelief {
+  return { ...grounds.version, prior: engine.worlds.beliefs.prior };
+}
+
 /** The decision on one payment. */
 export function resolveIntent(world: IntentWorld, request: DecisionRequest): Decision {
   const { engine, references } = world;
@@ -69,7 +74,7 @@ export function resolveIntent(world: IntentWorld, request: DecisionRequest): Dec
   const target = findNodeHex(graph, request.target);
   const caller = request.caller === undefined ? -1 : findNodeHex(graph, request.caller);
   const { graphDigest, grounds, takenAt: asOf } = world;
-  const origin = { belief: grounds.version, seed: engine.worlds.seed, graphDigest, asOf };
+  const origin = { belief: stateBelief(world), seed: engine.worlds.seed, graphDigest, asOf };
   const evidenceOf = (path: Path | undefined) =>
     gatherEvidence(graph, grounds, { target, caller, path }, { now: request.now, graphReadAt: asOf });
   const silence = refuse(graph, request, target);

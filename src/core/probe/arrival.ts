@@ -9,7 +9,7 @@ import { type Chance, chanceOfWorlds } from "../score/interval.ts";
 export type Arrival = Chance & { readonly lndApriori: number };
 
 /** Names the computation behind an arrival. */
-export const ARRIVAL_MODEL = "path-arrival-1";
+export const ARRIVAL_MODEL = "path-arrival-2";
 
 /** Half a world is added either way: no count of worlds is certainty. */
 export function arrivalOf(worlds: Worlds, masks: Masks, arcs: readonly number[]): Arrival {

@@ -5,12 +5,15 @@
  * contradict each other the newer one wins. The interval is mixed with the prior, by a weight that fades with age down to a
  * floor, and what is older than the window is not used at all: then nothing is believed, and there is something to ask.
  */
-import type { Evidence } from "../evidence/observation.ts";
+import type { Evidence, Observation } from "../evidence/observation.ts";
 import { type ChannelGraph, findNodeHex } from "../graph/channel-graph.ts";
 import type { PairFact } from "../graph/pair-facts.ts";
+import { type FittedPrior, offlineRatio } from "../graph/prior.ts";
 import { type Beliefs, type ChannelBelief, usableMsat } from "../graph/worlds.ts";
 import type { UnixSeconds } from "../units.ts";
+import { believeNodes, type Sighting } from "./believe-nodes.ts";
 import { arcsBetween, findArc } from "./find-arc.ts";
+import { fitPriorInSteps } from "./fit-prior.ts";
 
 export { findArc };
 
@@ -19,6 +22,8 @@ export const EVIDENCE_WINDOW_SEC = 3 * 86_400;
 /** Evidence that beliefs are made of, at most: the newest. */
 export const EVIDENCE_LIMIT = 20_000;
 
+/** How often the prior is fitted: what is older than the last whole hour tells of it. A new fit moves every channel. */
+const FIT_STEP_SEC = 3_600;
 /** How often beliefs fade: ages are counted to whole steps, so that every process believes the same of the same log. */
 const FADE_STEP_SEC = 300;
 const BOUND_HALF_LIFE_SEC = 43_200;
@@ -26,15 +31,11 @@ const BOUND_HALF_LIFE_SEC = 43_200;
 const WEIGHT_FLOOR = 0.8;
 /** Blame can be mislaid, and a balance can move while its word travels: nothing that is remembered is certain. */
 const WEIGHT_CEILING = 0.995;
-const ONLINE_HALF_LIFE_SEC = 86_400;
-const OFFLINE_HALF_LIFE_SEC = 7_200;
-/** How much a fresh sighting moves the probability of being offline, towards 0 or towards 1. */
-const ONLINE_FACTOR = 0.02;
-const OFFLINE_CERTAINTY = 0.97;
 /** The narrowest interval of shares: bounds a hair's breadth apart would leave worlds no room. */
 const NARROWEST = 1e-6;
 /** Observations between two steps: about a millisecond. */
 const READ_AT_ONCE = 250;
+const NO_PEERS = new Uint32Array();
 
 /** How much was observed of a channel or of a node, and when last. */
 export type Told = { readonly observations: number; readonly newestAt: UnixSeconds };
@@ -55,14 +56,14 @@ export function beliefInstant(now: UnixSeconds): UnixSeconds {
   return (now - (now % FADE_STEP_SEC)) as UnixSeconds;
 }
 
-/** What `evidence`, oldest first, says about this graph. `priorOffline` is by node. */
+/** What `evidence`, oldest first, says about this graph. `peersOf` gives the peers that speak for each node (core/graph/liveness.ts), if there is anything to believe. */
 export function believe(
   graph: ChannelGraph,
   evidence: Iterable<Evidence>,
   times: BeliefTimes,
-  priorOffline: (node: number) => number,
+  peersOf: () => Uint32Array,
 ): Belief {
-  const steps = believeInSteps(graph, evidence, times, priorOffline);
+  const steps = believeInSteps(graph, evidence, times, peersOf);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
@@ -74,18 +75,25 @@ export function* believeInSteps(
   graph: ChannelGraph,
   evidence: Iterable<Evidence>,
   times: BeliefTimes,
-  priorOffline: (node: number) => number,
+  peersOf: () => Uint32Array,
 ): Generator<void, Belief> {
   const channels = new Map<number, ChannelBelief>();
-  const offline = new Map<number, number>();
+  const sightings = new Map<number, Sighting>();
   const blockedSince = new Map<number, UnixSeconds>();
   const told = { channels: new Map<number, Told>(), nodes: new Map<number, Told>() };
+  const fitsUntil = times.now - (times.now % FIT_STEP_SEC);
+  const learnt = () => {
+    const isSilent = channels.size + sightings.size === 0;
+    return fitPriorInSteps(graph, isSilent ? NO_PEERS : peersOf(), channels, sightings);
+  };
+  let prior: FittedPrior | undefined;
   let pairs: PairFact[] = [];
   let read = 0;
   for (const { observedAt, source, observation: seen } of evidence) {
     if (++read % READ_AT_ONCE === 0) yield;
     const ageSec = Math.max(0, times.now - observedAt);
     if (ageSec > EVIDENCE_WINDOW_SEC || source === "report") continue;
+    if (observedAt >= fitsUntil) prior ??= yield* learnt();
     const weight = Math.min(WEIGHT_CEILING, Math.max(WEIGHT_FLOOR, 2 ** (-ageSec / BOUND_HALF_LIFE_SEC)));
     switch (seen.kind) {
       case "holds-at-least":
@@ -106,31 +114,36 @@ export function* believeInSteps(
       }
       case "online":
       case "reached":
-        fade(seen.node, observedAt, (prior) => prior * ONLINE_FACTOR, ageSec / ONLINE_HALF_LIFE_SEC);
+        sight(seen.node, observedAt, { isOnline: true, ageSec });
         break;
-      case "offline": {
-        const away = (prior: number) => 1 - (1 - prior) * (1 - OFFLINE_CERTAINTY);
-        fade(seen.node, observedAt, away, ageSec / OFFLINE_HALF_LIFE_SEC);
+      case "offline":
+        sight(seen.node, observedAt, { isOnline: false, ageSec });
         break;
-      }
       case "channel-gone":
       case "policy-stale": {
-        const arc = findArc(graph, seen);
-        const lasts = seen.kind === "channel-gone" || seen.fault === "disabled";
-        if (arc >= 0 && lasts && observedAt > times.graphAt) blockedSince.set(arc, observedAt);
+        const arc = shutArc(graph, seen);
+        if (arc >= 0 && observedAt > times.graphAt) blockedSince.set(arc, observedAt);
         break;
       }
     }
   }
-  return { worlds: { channels, offline, pairs, blocked: new Set(blockedSince.keys()) }, blockedSince, told };
+  prior ??= yield* learnt();
+  const { offline: factor } = prior;
+  const offline = believeNodes(sightings, (node) => Math.min(factor * offlineRatio(peersOf()[node]!), 1));
+  const blocked = new Set(blockedSince.keys());
+  return { worlds: { channels, offline, pairs, blocked, prior }, blockedSince, told };
 
-  function fade(key: string, at: UnixSeconds, tells: (prior: number) => number, halfLives: number): void {
+  function sight(key: string, at: UnixSeconds, sighting: Sighting): void {
     const node = findNodeHex(graph, key);
     if (node < 0) return;
-    const prior = priorOffline(node);
-    offline.set(node, prior + (tells(prior) - prior) * 2 ** -halfLives);
+    sightings.set(node, sighting);
     note(told.nodes, node, at);
   }
+}
+
+/** The arc that was found gone or disabled; -1 where something lesser was at fault, or the graph has none. */
+function shutArc(graph: ChannelGraph, seen: Observation & { kind: "channel-gone" | "policy-stale" }): number {
+  return seen.kind === "channel-gone" || seen.fault === "disabled" ? findArc(graph, seen) : -1;
 }
 
 function note(into: Map<number, Told>, index: number, at: UnixSeconds): void {

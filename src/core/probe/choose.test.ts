@@ -6,7 +6,6 @@ import type { Evidence } from "../evidence/observation.ts";
 import { both, countWorlds, WORLDS, worldsAt } from "../graph/bits.ts";
 import { arcHead, type ChannelGraph, inboundCount, nodeKeyHex, outboundCount } from "../graph/channel-graph.ts";
 import { independentPeers } from "../graph/liveness.ts";
-import { offlineRatio } from "../graph/prior.ts";
 import { graphFromRecords } from "../graph/records.ts";
 import { drawMasks, sampleWorlds } from "../graph/worlds.ts";
 import type { ProbeLimits } from "../spend/policy.ts";
@@ -67,7 +66,7 @@ function prepare(seed: number): Case {
 
 function sceneOf({ network, source, own, peers }: Case, evidence: readonly Evidence[], second: number): ProbeScene {
   const times = { now: unixSeconds(START + second), graphAt: unixSeconds(START) };
-  const belief = believe(network.graph, evidence, times, (node) => offlineRatio(peers[node]!));
+  const belief = believe(network.graph, evidence, times, () => peers);
   return { worlds: sampleWorlds(network.graph, 1, belief.worlds), source, own };
 }
 
