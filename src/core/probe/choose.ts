@@ -48,8 +48,10 @@ const DEAR_AMOUNT_MSAT = 1e9;
 /** Of the whole weight: a smaller reduction is not worth anybody's attention. */
 const LEAST_GAIN = 1e-4;
 const EXPLORE_TRIES = 50;
-/** Questions that routes are looked for; every answer a route bears on counts for it. */
-const QUESTIONS_LOOKED_AT = 64;
+/** Questions that routes are looked for. Fewer would spend many probes on few of them, and leave the rest unknown. */
+const QUESTIONS_LOOKED_AT = 512;
+/** Routes for a question that are worth most to it; of these, every other answer a route bears on counts as well. */
+const ROUTES_WEIGHED = 2;
 
 /** At most `count` probes, none of which ends like another. `random` gives numbers in [0, 1). */
 export function chooseProbes(
@@ -107,26 +109,44 @@ function rank(scene: ProbeScene, view: View, questions: readonly ProbeQuestion[]
   const answers = answer(scene, view.masks, questions);
   const least = LEAST_GAIN * questions.reduce((sum, { weight }) => sum + weight, 0);
   const found = new Map<string, Candidate & { worth: number }>();
-  for (const question of openMost(questions, answers)) {
-    for (const { arcs, amountMsat } of candidates(scene, view, question, limits)) {
+  for (const { question, answer } of openMost(questions, answers)) {
+    for (const { arcs, amountMsat, outcomes } of worthMost(scene, view, question, answer, limits)) {
       const key = `${arcs.join(" ")} ${amountMsat}`;
       if (found.has(key)) continue;
-      const gain = brierReduction(answers, outcomesOf(scene.worlds, view.masks(amountMsat), arcs));
-      const worth = gain / (arcs.length * (1 + amountMsat / DEAR_AMOUNT_MSAT));
-      found.set(key, { purpose: "asked", arcs, amountMsat, gain, worth });
+      const gain = brierReduction(answers, outcomes);
+      found.set(key, { purpose: "asked", arcs, amountMsat, gain, worth: gain / costOf(arcs, amountMsat) });
     }
   }
   return [...found.values()].filter(({ gain }) => gain > least).sort((a, b) => b.worth - a.worth);
 }
 
 /** The questions whose answer is worth most and known least: what is nearly certain needs no probe. */
-function openMost(questions: readonly ProbeQuestion[], answers: readonly AskedQuestion[]): ProbeQuestion[] {
-  const worth = questions.map((question, i) => ({ question, open: brierOf(answers[i]!) }));
+function openMost(questions: readonly ProbeQuestion[], answers: readonly AskedQuestion[]) {
+  const worth = questions.map((question, i) => ({ question, answer: answers[i]!, open: brierOf(answers[i]!) }));
   return worth
     .filter(({ open }) => open > 0)
     .sort((a, b) => b.open - a.open)
-    .slice(0, QUESTIONS_LOOKED_AT)
-    .map(({ question }) => question);
+    .slice(0, QUESTIONS_LOOKED_AT);
+}
+
+/** The few routes that tell most about this one question for what they cost. */
+function worthMost(
+  scene: ProbeScene,
+  view: View,
+  question: ProbeQuestion,
+  answer: AskedQuestion,
+  limits: ProbeLimits,
+): { arcs: number[]; amountMsat: number; outcomes: WorldSet[] }[] {
+  const routes = [...candidates(scene, view, question, limits)].map(({ arcs, amountMsat }) => {
+    const outcomes = outcomesOf(scene.worlds, view.masks(amountMsat), arcs);
+    return { arcs, amountMsat, outcomes, worth: brierReduction([answer], outcomes) / costOf(arcs, amountMsat) };
+  });
+  return routes.sort((a, b) => b.worth - a.worth).slice(0, ROUTES_WEIGHED);
+}
+
+/** What a probe costs others. */
+function costOf(arcs: readonly number[], amountMsat: number): number {
+  return arcs.length * (1 + amountMsat / DEAR_AMOUNT_MSAT);
 }
 
 /** Best first, without a second one over the same last channel or to the same node: its worth was counted once. */
