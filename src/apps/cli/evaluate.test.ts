@@ -43,7 +43,7 @@ async function evaluate(json: boolean, ...words: string[]): Promise<{ out: strin
 test("tables, progress and plots; the same numbers as JSON, and again", async () => {
   const plots = join(home, "plots");
   const text = await evaluate(false, ...small, "--plots", plots, "--labels", labelFile, "--no-sybil");
-  expect(text.out).toContain("World softu: 32 payments");
+  expect(text.out).toContain("World softu, seed 1: 32 payments");
   expect(text.out).toContain("SatRank + chosen probes");
   expect(text.out).toContain("Means over the standard worlds");
   expect(text.out).toContain("Receivable later");
@@ -72,8 +72,29 @@ test("the same command prints the same bytes, another seed draws another truth, 
   expect(other.attacks).toBeUndefined();
 });
 
+test("a world may have a seed of its own; means and comparisons are over all standard worlds", async () => {
+  const few = [...small, "--no-sybil", "--probes", "0", "--worlds", "ldk,ldk:2,hubdrain"];
+  const { worlds, means, comparisons } = JSON.parse((await evaluate(true, ...few)).out);
+  expect(worlds.map(({ world, seed }: { world: string; seed: number }) => [world, seed])).toEqual([
+    ["ldk", 1],
+    ["ldk", 2],
+    ["hubdrain", 1],
+  ]);
+  const other = JSON.parse((await evaluate(true, ...few, "--worlds", "ldk", "--seed", "2")).out);
+  expect(worlds[1]).toEqual(other.worlds[0]);
+  type Named = { name: string; brier: number; all: { brier: number } };
+  const brier = (rows: Named[], name: string) => rows.find((row) => row.name === name)!;
+  const [one, two] = [worlds[0], worlds[1]].map(({ predictors }) => brier(predictors, "SatRank, no probes").all.brier);
+  expect(brier(means, "SatRank, no probes").brier).toBeCloseTo((one! + two!) / 2, 12);
+  const { ours, other: rival, difference, gainRatio } = comparisons[0];
+  expect(difference).toBeCloseTo(brier(means, ours).brier - brier(means, rival).brier, 12);
+  expect(gainRatio).toBeCloseTo(-difference / brier(means, rival).brier, 12);
+});
+
 test.each([
   ["a world that is none", ["--worlds", "moon"]],
+  ["a seed that is none", ["--worlds", "ldk:x"]],
+  ["a world with two seeds", ["--worlds", "ldk:1:2"]],
   ["a probing that is none", ["--probing", "guessed"]],
   ["no payments", ["--pairs", "0"]],
   ["a number that is none", ["--seed", "x"]],

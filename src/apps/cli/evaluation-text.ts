@@ -1,12 +1,12 @@
 /** An evaluation as tables for people. */
 import type { LabelsReport } from "../../core/evaluate/longitudinal.ts";
-import type { MeanReport, WorldReport } from "../../core/evaluate/report.ts";
+import type { Comparison, MeanReport, WorldReport } from "../../core/evaluate/report.ts";
 import type { AttackReport } from "../../core/evaluate/sybil.ts";
 import { table } from "./text.ts";
 
 /** Scores by predictor and amount, then ours against others. */
 export function worldLines(report: WorldReport): string[] {
-  const { world, payments, arrivedRatio, firstTryRatio, probes, predictors, comparisons } = report;
+  const { world, seed, payments, arrivedRatio, firstTryRatio, probes, predictors, comparisons } = report;
   const amounts = Object.keys(predictors[0]?.byAmountSat ?? {});
   const head = ["predictor", "Brier", "log loss", "ECE", "AUC", ...amounts.map((sat) => `Brier ${sat} sat`)];
   const rows = predictors.map(({ name, all, byAmountSat }) => [
@@ -19,29 +19,37 @@ export function worldLines(report: WorldReport): string[] {
       `${kind} probes: ${sent} HTLCs, ${arrived} arrived, ${channels} channels told about`,
   );
   return [
-    `World ${world}: ${payments} payments, ${percent(arrivedRatio)} arrived, ${percent(firstTryRatio)} at the first try`,
+    `World ${world}, seed ${seed}: ${payments} payments, ${percent(arrivedRatio)} arrived, ${percent(firstTryRatio)} at the first try`,
     ...sent,
     ...table(head, rows),
     "",
-    ...table(
-      ["ours", "against", "Brier difference", "standard error", "lower by"],
-      comparisons.map(({ ours, other, difference, error, gainRatio }) => [
-        ours,
-        other,
-        difference.toFixed(4),
-        error.toFixed(4),
-        percent(gainRatio),
-      ]),
-    ),
+    ...compareLines(comparisons),
     "",
   ];
 }
 
-/** Means over the standard worlds. */
-export function meanLines(means: readonly MeanReport[]): string[] {
+function compareLines(comparisons: readonly Comparison[]): string[] {
+  const rows = comparisons.map(({ ours, other, difference, error, gainRatio }) => [
+    ours,
+    other,
+    difference.toFixed(4),
+    error.toFixed(4),
+    percent(gainRatio),
+  ]);
+  return table(["ours", "against", "Brier difference", "standard error", "lower by"], rows);
+}
+
+/** Means over the standard worlds, and ours against others there. */
+export function meanLines(means: readonly MeanReport[], comparisons: readonly Comparison[]): string[] {
   if (means.length === 0) return [];
   const rows = means.map(({ name, brier, logLoss, ece }) => [name, ...[brier, logLoss, ece].map(digits)]);
-  return ["Means over the standard worlds", ...table(["predictor", "Brier", "log loss", "ECE"], rows), ""];
+  return [
+    "Means over the standard worlds",
+    ...table(["predictor", "Brier", "log loss", "ECE"], rows),
+    "",
+    ...compareLines(comparisons),
+    "",
+  ];
 }
 
 /** What ranked nodes that were receivable later. */

@@ -3,6 +3,7 @@ import { brierDifference, type Scores, score } from "./metrics.ts";
 import { PAYMENT_AMOUNTS_MSAT } from "./payments.ts";
 import {
   BLIND_LND,
+  BLIND_LND_FED,
   LND_FED,
   OURS,
   PROBE_KINDS,
@@ -31,6 +32,7 @@ export type Comparison = {
 
 export type WorldReport = {
   readonly world: WorldName;
+  readonly seed: number;
   readonly payments: number;
   readonly arrivedRatio: number;
   readonly firstTryRatio: number;
@@ -49,7 +51,7 @@ export type MeanReport = {
 
 /** All scores of a world. */
 export function reportWorld(outcome: WorldOutcome): WorldReport {
-  const { world, payments, happened, predictions, probes, firstTries } = outcome;
+  const { world, seed, payments, happened, predictions, probes, firstTries } = outcome;
   const predictors = predictions.map(({ name, probability }) => ({
     name,
     all: score({ probability, happened }),
@@ -68,6 +70,7 @@ export function reportWorld(outcome: WorldOutcome): WorldReport {
   }));
   return {
     world,
+    seed,
     payments: payments.length,
     arrivedRatio: happened.reduce((sum, each) => sum + each, 0) / happened.length,
     firstTryRatio: firstTries / payments.length,
@@ -84,6 +87,7 @@ function compare({ predictions, happened }: WorldOutcome): Comparison[] {
     [OURS.prior, `LND a-priori${RECALIBRATED}`],
     [TOLD.prior, `LND a-priori${RECALIBRATED}`],
     ...PROBE_KINDS.flatMap((kind): [string, string][] => [
+      [OURS[kind], BLIND_LND_FED[kind] + RECALIBRATED],
       [OURS[kind], LND_FED[kind] + RECALIBRATED],
       [TOLD[kind], LND_FED[kind] + RECALIBRATED],
       [OURS[kind], OURS.prior],
@@ -100,10 +104,28 @@ function compare({ predictions, happened }: WorldOutcome): Comparison[] {
 
 /** Averages over the standard worlds; empty when none was run. */
 export function averageWorlds(reports: readonly WorldReport[]): MeanReport[] {
-  const standard = reports.filter(({ world }) => STANDARD_WORLDS.has(world));
+  const standard = standardOf(reports);
   return (standard[0]?.predictors ?? []).map(({ name }) => {
     const scores = standard.map(({ predictors }) => predictors.find((each) => each.name === name)!.all);
     const mean = (of: (scores: Scores) => number) => scores.reduce((sum, each) => sum + of(each), 0) / scores.length;
     return { name, brier: mean((s) => s.brier), logLoss: mean((s) => s.logLoss), ece: mean((s) => s.ece) };
   });
+}
+
+/** The same comparisons over all standard worlds: each world weighs the same, and their errors are independent. */
+export function averageComparisons(reports: readonly WorldReport[]): Comparison[] {
+  const standard = standardOf(reports);
+  const means = new Map(averageWorlds(reports).map(({ name, brier }) => [name, brier]));
+  return (standard[0]?.comparisons ?? []).map(({ ours, other }) => {
+    const each = standard.map(
+      ({ comparisons }) => comparisons.find((one) => one.ours === ours && one.other === other)!,
+    );
+    const difference = each.reduce((sum, one) => sum + one.difference, 0) / each.length;
+    const error = Math.hypot(...each.map((one) => one.error)) / each.length;
+    return { ours, other, difference, error, gainRatio: -difference / means.get(other)! };
+  });
+}
+
+function standardOf(reports: readonly WorldReport[]): WorldReport[] {
+  return reports.filter(({ world }) => STANDARD_WORLDS.has(world));
 }

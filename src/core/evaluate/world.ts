@@ -42,6 +42,7 @@ export type Prediction = { readonly name: string; readonly probability: Float64A
 /** What a world has shown. `payments`, `happened` and every prediction are in one order. */
 export type WorldOutcome = Labelled & {
   readonly world: WorldName;
+  readonly seed: number;
   readonly predictions: readonly Prediction[];
   /** By kind: HTLCs sent, those that arrived, and channels they told about. */
   readonly probes: Readonly<Record<string, { sent: number; arrived: number; channels: number }>>;
@@ -62,6 +63,10 @@ export const TOLD = {
 } as const;
 /** LND's estimate for a caller whose own balances nobody tells: what the oracle knows of it, too. */
 export const BLIND_LND = "LND a-priori, own balances unknown";
+export const BLIND_LND_FED = {
+  drawn: "LND a-priori + drawn probes, own balances unknown",
+  chosen: "LND a-priori + chosen probes, own balances unknown",
+} as const;
 export const LND_FED = { drawn: "LND a-priori + drawn probes", chosen: "LND a-priori + chosen probes" } as const;
 export const RECALIBRATED = ", recalibrated";
 
@@ -94,6 +99,7 @@ export function evaluateWorld(
   const predictions = predictAll({ router, truth, train, test, logs, ageSec, progress });
   return {
     world,
+    seed: plan.seed,
     payments: test.payments,
     happened: test.happened,
     predictions,
@@ -172,11 +178,14 @@ function predictAll(scene: Scene): Prediction[] {
     predictRoute(router, payments, aprioriEstimate(router, memory), { ratio: APRIORI_OWN_RATIO, truth }, "usual");
   const bimodal = (memory: LndMemory) => (payments: readonly Payment[]) =>
     predictRoute(router, payments, bimodalEstimate(router, memory), { ratio: BIMODAL_OWN_RATIO, truth }, "usual");
-  addBoth(BLIND_LND, (payments) => predictRoute(router, payments, aprioriEstimate(router, none), undefined, "usual"));
+  const blindApriori = (memory: LndMemory) => (payments: readonly Payment[]) =>
+    predictRoute(router, payments, aprioriEstimate(router, memory), undefined, "usual");
+  addBoth(BLIND_LND, blindApriori(none));
   addBoth("LND bimodal", bimodal(none));
   for (const [kind, log] of logs) {
     const memory = lndMemoryOf(router, log, ageSec);
     addBoth(LND_FED[kind], apriori(memory));
+    addBoth(BLIND_LND_FED[kind], blindApriori(memory));
     addBoth(`LND bimodal + ${kind} probes`, bimodal(memory));
   }
   addBoth("likeliest path, uniform balances", (payments) =>

@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { OracleError } from "../../../core/errors.ts";
 import { judgeLabels, parseLabels } from "../../../core/evaluate/longitudinal.ts";
 import { plotReliability } from "../../../core/evaluate/plot.ts";
-import { averageWorlds, reportWorld } from "../../../core/evaluate/report.ts";
+import { averageComparisons, averageWorlds, reportWorld } from "../../../core/evaluate/report.ts";
 import { attackRanks } from "../../../core/evaluate/sybil.ts";
 import {
   evaluateWorld,
@@ -28,10 +28,12 @@ const MAX_FILE_BYTES = 2 ** 29;
 /** What a reliability plot compares. */
 const PLOTTED = [`LND a-priori${RECALIBRATED}`, OURS.prior, OURS.drawn, OURS.chosen];
 
+const EVERY_WORLD = WORLD_NAMES.map((world) => ({ world, seed: undefined }));
+
 type Options = {
   graph: string;
   seed: number;
-  worlds: WorldName[];
+  worlds: { world: WorldName; seed: number | undefined }[];
   pairs: number;
   reports: number;
   probes: number;
@@ -47,7 +49,7 @@ export function evaluateCommand(output: Output): Command {
     .description("measure predictions on a graph with hidden balances, against LND and others (docs/evaluation.md)")
     .requiredOption("--graph <file>", "a describegraph file, .json or .json.gz")
     .option("--seed <n>", "draws another truth, other probes and other payments", whole(0), 1)
-    .option("--worlds <names>", `of ${WORLD_NAMES.join(", ")}`, listOf(WORLD_NAMES), [...WORLD_NAMES])
+    .option("--worlds <names>", `of ${WORLD_NAMES.join(", ")}; ldk:2 is ldk with seed 2`, worldList, EVERY_WORLD)
     .option("--pairs <n>", "payments to be judged at each of four amounts", whole(1), 400)
     .option("--reports <n>", "other callers' payments, used to recalibrate only", whole(4), 600)
     .option("--probes <n>", "probes of each kind before the payments; 0 sends none", whole(0), 3000)
@@ -60,10 +62,11 @@ export function evaluateCommand(output: Output): Command {
       const { nodes, channels } = parseDescribeGraph(readText(options.graph));
       const { graph } = graphFromRecords(nodes, channels);
       const plan = { ...options, kinds: options.probes > 0 ? options.probing : [] };
-      const worlds = options.worlds.map((world, i) => {
+      const worlds = options.worlds.map(({ world, seed = options.seed }, i) => {
         const place = `world ${i + 1} of ${options.worlds.length}, ${world}`;
-        const outcome = evaluateWorld(graph, world, plan, (step) => output.progress(`${place}: ${step}`));
-        if (options.plots !== undefined) writePlot(options.plots, outcome);
+        const run = { ...plan, seed };
+        const outcome = evaluateWorld(graph, world, run, (step) => output.progress(`${place}: ${step}`));
+        if (options.plots !== undefined) writePlot(options.plots, outcome, seed === options.seed ? "" : `-${seed}`);
         return reportWorld(outcome);
       });
       if (options.labels !== undefined) output.progress("labels");
@@ -75,23 +78,24 @@ export function evaluateCommand(output: Output): Command {
         ? attackRanks(channels, (attack) => output.progress(`attack: ${attack}`))
         : undefined;
       output.progress("");
-      const means = averageWorlds(worlds);
+      const [means, comparisons] = [averageWorlds(worlds), averageComparisons(worlds)];
       const { seed, pairs, reports, probes } = options;
-      output.result({ seed, pairs, reports, probes, worlds, means, labels, attacks }, [
+      output.result({ seed, pairs, reports, probes, worlds, means, comparisons, labels, attacks }, [
         ...worlds.flatMap(worldLines),
-        ...meanLines(means),
+        ...meanLines(means, comparisons),
         ...(labels ? labelLines(labels) : []),
         ...(attacks ? attackLines(attacks) : []),
       ]);
     });
 }
 
-function writePlot(directory: string, { world, predictions, happened }: WorldOutcome): void {
+function writePlot(directory: string, { world, predictions, happened }: WorldOutcome, suffix: string): void {
   const curves = predictions
     .filter(({ name }) => PLOTTED.includes(name))
     .map(({ name, probability }) => ({ name, probability, happened }));
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, `reliability-${world}.svg`), plotReliability(`Reliability in world ${world}`, curves));
+  const file = join(directory, `reliability-${world}${suffix}.svg`);
+  writeFileSync(file, plotReliability(`Reliability in world ${world}`, curves));
 }
 
 /** Gzip is told by its first two bytes, not by the name of the file. @throws CONFIG_INVALID */
@@ -113,6 +117,16 @@ function whole(least: number): (text: string) => number {
     if (!/^\d{1,7}$/.test(text) || value < least) throw new InvalidArgumentError(`a whole number from ${least} on`);
     return value;
   };
+}
+
+/** Names, each perhaps with a seed of its own. */
+function worldList(text: string): Options["worlds"] {
+  const words = [...new Set(text.split(","))].map((word) => word.split(":"));
+  const names = listOf(WORLD_NAMES)(words.map(([name]) => name).join(","));
+  return words.map(([name, seed, ...rest]) => {
+    if (rest.length > 0) throw new InvalidArgumentError("a name, or a name and a seed");
+    return { world: names.find((each) => each === name)!, seed: seed === undefined ? undefined : whole(0)(seed) };
+  });
 }
 
 function listOf<Name extends string>(known: readonly Name[]): (text: string) => Name[] {
