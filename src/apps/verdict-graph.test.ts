@@ -11,6 +11,7 @@ import { UNFITTED } from "../core/graph/prior.ts";
 import { type ChannelRecord, graphFromRecords } from "../core/graph/records.ts";
 import { encodeSnapshot } from "../core/graph/snapshot.ts";
 import { resolveIntent } from "../core/intent/resolve-intent.ts";
+import { recordSurvival } from "../core/profile/survival.ts";
 import { msat, unixSeconds } from "../core/units.ts";
 import { syntheticGraph } from "../testing/synthetic-graph.ts";
 import { rateGraph } from "./rate-graph.ts";
@@ -81,6 +82,8 @@ test("answers of evidence and changes that came bit by bit are those of the whol
         const at = unixSeconds(AT + 300 * i);
         expect(await grown.learn({ begins: i === 0, after: headOf(part), entries, at, more: false })).toBe(true);
         if (i === 0 && early) await grown.load(stored(0));
+        // What profiles share is kept from one to the next.
+        await profileIn(grown, 7);
         if (i < 2) await grown.follow([stepTo(i + 1, grown.world()!.graphDigest)]);
       }
       const last = Math.min(2, ends.length);
@@ -91,6 +94,7 @@ test("answers of evidence and changes that came bit by bit are those of the whol
       const named = { graphDigest: grown.world()!.graphDigest };
       for (const target of [1, 7, 20]) {
         expect(answer(grown, target)).toEqual({ ...answer(anew, target), ...named });
+        expect(await profileIn(grown, target)).toEqual({ ...(await profileIn(anew, target)), ...named });
       }
       const { worlds } = grown.world()!.engine;
       expect(worlds.beliefs).toEqual(anew.world()!.engine.worlds.beliefs);
@@ -141,6 +145,23 @@ test("a probe that arrived makes the answer likelier and narrower, says so, and 
   expect(await later(3 * 86_400 + 1)).toBe(before.probability);
 });
 
+test("a profile needs a graph, and a node that is in it", async () => {
+  const held = createVerdictGraph();
+  await expect(profileIn(held, 7)).rejects.toMatchObject({ code: "GRAPH_NOT_READY" });
+  await held.load(stored(0));
+  const { profile, belief, graphDigest, asOf } = await profileIn(held, 7);
+  const world = held.world()!;
+  expect([profile.nodeKey, belief, graphDigest, asOf]).toEqual([
+    nodes[7]!.key,
+    world.grounds.version,
+    world.graphDigest,
+    world.takenAt,
+  ]);
+  const request = { nodeKey: `02${"9".repeat(64)}`, now: asOf, history: { watchedSince: undefined, days: [] } };
+  const gone = held.profile({ ...request, record: recordSurvival([]) });
+  await expect(gone).rejects.toMatchObject({ code: "SUBJECT_UNKNOWN" });
+});
+
 test("news that do not follow are refused, and change nothing", async () => {
   const held = createVerdictGraph();
   const log = chain([seen(observe(1, 0, 1e8), AT), seen(observe(2, 1, 1e8), AT)]);
@@ -163,6 +184,12 @@ test("ranks are drawn from the same evidence", () => {
 function answer(held: ReturnType<typeof createVerdictGraph>, target: number) {
   const question = { target: nodes[target]!.key, caller: nodes[30]!.key, amount: msat(50_000_000n) };
   return resolveIntent(held.world()!, { ...question, now: unixSeconds(AT + 60) });
+}
+
+function profileIn(held: ReturnType<typeof createVerdictGraph>, node: number) {
+  const history = { watchedSince: undefined, days: [] };
+  const now = unixSeconds(AT + 60);
+  return held.profile({ nodeKey: nodes[node]!.key, now, history, record: recordSurvival([]) });
 }
 
 /** The change that leads from the graph before to graph `i`. */

@@ -33,9 +33,13 @@ const BECAME = `
 const BLOCKS_PER_DAY = 144;
 
 export function nodeHistory(database: Queryable) {
+  let began: UnixSeconds | undefined;
+  /** Asked of the table until it has a beginning, which stays. */
   const watchedSince = async (): Promise<UnixSeconds | undefined> => {
+    if (began !== undefined) return began;
     const { rows } = await translated(database.query("SELECT min(at) AS at FROM channel_opened"));
-    return rows[0]?.at === null ? undefined : unixSeconds(Number(rows[0].at));
+    if (rows[0].at !== null) began = unixSeconds(Number(rows[0].at));
+    return began;
   };
   return {
     /** By day, how many channels of a node came and went. */

@@ -4,6 +4,7 @@ import { type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
 import type { ReachEngine } from "../graph/engine.ts";
 import { policyAdmits } from "../graph/worlds.ts";
 import { type Chance, chanceOf, groupRatios } from "../score/interval.ts";
+import { meanOfCallers } from "../score/mean-of-callers.ts";
 import type { ReferenceCaller } from "../score/references.ts";
 
 /** Everything the parts of an answer share. */
@@ -37,16 +38,7 @@ export function openCase(
 /** The caller's chance by a pass towards a target; a caller nobody knows has the mean of the reference callers. */
 export function chanceFrom(who: Pick<IntentCase, "caller" | "references" | "target">, reached: Int32Array): Chance {
   if (who.caller >= 0) return chanceOf(groupRatios(reached, who.caller));
-  const groups = new Float64Array(WORDS);
-  let total = 0;
-  for (const { node, weight } of who.references) {
-    if (node === who.target) continue;
-    groupRatios(reached, node).forEach((ratio, g) => {
-      groups[g]! += ratio * weight;
-    });
-    total += weight;
-  }
-  return chanceOf(groups.map((sum) => sum / Math.max(total, 1)));
+  return chanceOf(meanOfCallers(who.references, who.target, reached));
 }
 
 /** Enabled arcs into the target that admit the amount, by slot. */
