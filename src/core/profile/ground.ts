@@ -6,6 +6,7 @@ import type { FlowNet } from "./flow.ts";
 import { type Forwarding, tallyForwarding } from "./forwarding.ts";
 import { type ChannelRows, rowsOfChannels } from "./gossip.ts";
 import { netOfChannels, netOfNodes } from "./nets.ts";
+import { mostOfArcs } from "./receive-capacity.ts";
 import { type Ages, chooseSeeds, readAges } from "./seeds.ts";
 
 type Structure = {
@@ -15,6 +16,7 @@ type Structure = {
   readonly rows: ChannelRows;
   readonly channels: FlowNet;
   readonly nodes: FlowNet;
+  readonly mostSat: Float64Array;
 };
 
 /** The structure of a graph, who was seen forwarding in it, and whom flows start from. */
@@ -42,6 +44,7 @@ function structureOf(graph: ChannelGraph): Structure {
     rows: rowsOfChannels(graph),
     channels: netOfChannels(graph),
     nodes: netOfNodes(graph),
+    mostSat: mostOfArcs(graph),
   };
 }
 

@@ -15,6 +15,8 @@ export type FlowGround = {
   readonly graph: ChannelGraph;
   readonly channels: FlowNet;
   readonly nodes: FlowNet;
+  /** By arc, see {@link mostOfArcs}. */
+  readonly mostSat: Float64Array;
   readonly seeds: readonly number[];
   readonly beliefs: Beliefs;
 };
@@ -38,29 +40,42 @@ export type DisjointPaths = {
 
 /** What can flow from the seeds into a node over any number of parts. Max-flow is at most the smallest cut, exactly. */
 export function receiveCapacity(ground: FlowGround, node: number): ReceiveCapacity {
-  const { graph, beliefs } = ground;
-  const most = (channel: number) => Math.floor(graph.capacitySat[channel]! * USABLE_RATIO);
-  const expected = (channel: number, fromA: boolean) => {
+  const { mostSat, beliefs } = ground;
+  const expectedSat = new Float64Array(mostSat.length);
+  for (let arc = 0; arc < mostSat.length; arc++) expectedSat[arc] = Math.floor(mostSat[arc]! * UNKNOWN_SHARE);
+  for (const channel of beliefs.channels.keys()) {
     const share = expectedShare(beliefs, channel);
-    return Math.floor(most(channel) * (fromA ? share : 1 - share));
-  };
+    expectedSat[2 * channel] = Math.floor(mostSat[2 * channel]! * share);
+    expectedSat[2 * channel + 1] = Math.floor(mostSat[2 * channel + 1]! * (1 - share));
+  }
   return {
-    mostSat: flowOver(ground, node, (arc) => most(arc >>> 1)).value,
-    expectedSat: flowOver(ground, node, (arc) => expected(arc >>> 1, (arc & 1) === 0)).value,
+    mostSat: flowOver(ground, node, mostSat.slice()).value,
+    expectedSat: flowOver(ground, node, expectedSat).value,
   };
+}
+
+/** By arc: what its channel can hold at one end, in sat, where the arc is enabled. */
+export function mostOfArcs(graph: ChannelGraph): Float64Array {
+  const most = new Float64Array(2 * graph.channelCount);
+  for (const arc of graph.rows.inArc) most[arc] = Math.floor(graph.capacitySat[arc >>> 1]! * USABLE_RATIO);
+  return most;
 }
 
 /** Counts the paths by which an amount can come. */
 export function disjointPaths(ground: FlowGround, node: number, amountMsat: number): DisjointPaths {
   const { graph, nodes, beliefs } = ground;
-  const admits = graph.rows.inArc.map((arc) =>
-    policyAdmits(graph, arc, amountMsat) && !beliefs.blocked.has(arc) ? 1 : 0,
-  );
-  const byChannel = flowOver(ground, node, (_, slot) => admits[slot]!);
-  const left = new Float64Array(nodes.to.length);
-  for (let each = 0; each < graph.nodeCount; each++) left[2 * each] = 1;
-  for (let slot = 0; slot < admits.length; slot++) left[edgeOfSlot(graph, slot)] = admits[slot]!;
-  const byNode = maxFlow(nodes, left, markSeeds(ground, node, nodes.vertexCount, entranceOf), entranceOf(node));
+  const { inArc } = graph.rows;
+  const admits = new Uint8Array(inArc.length);
+  const overChannels = new Float64Array(2 * graph.channelCount);
+  const overNodes = new Float64Array(nodes.to.length);
+  for (let each = 0; each < graph.nodeCount; each++) overNodes[2 * each] = 1;
+  for (let slot = 0; slot < inArc.length; slot++) {
+    const arc = inArc[slot]!;
+    if (!policyAdmits(graph, arc, amountMsat) || beliefs.blocked.has(arc)) continue;
+    admits[slot] = overChannels[arc] = overNodes[edgeOfSlot(graph, slot)] = 1;
+  }
+  const byChannel = flowOver(ground, node, overChannels);
+  const byNode = maxFlow(nodes, overNodes, markSeeds(ground, node, nodes.vertexCount, entranceOf), entranceOf(node));
   return {
     byChannel: byChannel.value,
     byNode: byNode.value,
@@ -72,25 +87,28 @@ export function disjointPaths(ground: FlowGround, node: number, amountMsat: numb
 /** The share of a channel that end A is expected to hold: half of it, unless there is evidence. */
 function expectedShare({ channels }: Beliefs, channel: number): number {
   const belief = channels.get(channel);
-  if (!belief) return 0.5;
+  if (!belief) return UNKNOWN_SHARE;
   const { low, high, weight } = belief;
   // The mean of a share is the integral of the probability of holding at least as much; the middle of 64 steps is near enough.
   let mean = 0;
   for (let i = 0; i < STEPS; i++) mean += shareAtLeast((i + 0.5) / STEPS, low, high) / STEPS;
-  return weight * mean + (1 - weight) * 0.5;
+  return weight * mean + (1 - weight) * UNKNOWN_SHARE;
 }
 
 const STEPS = 64;
+/** The prior's mean. */
+const UNKNOWN_SHARE = 0.5;
 
-/** The largest flow over enabled arcs that are not blocked, with these capacities. */
-function flowOver(ground: FlowGround, node: number, capacity: (arc: number, slot: number) => number): Flow {
-  const { graph, channels, beliefs } = ground;
-  const left = new Float64Array(channels.to.length);
-  graph.rows.inArc.forEach((arc, slot) => {
-    if (!beliefs.blocked.has(arc)) left[arc] = capacity(arc, slot);
-  });
-  const isSource = markSeeds(ground, node, channels.vertexCount, (each) => each);
-  return maxFlow(channels, left, isSource, node);
+/** The largest flow with these capacities by arc; what is blocked has none. */
+function flowOver(ground: FlowGround, node: number, left: Float64Array): Flow {
+  const { channels, beliefs } = ground;
+  for (const arc of beliefs.blocked) left[arc] = 0;
+  return maxFlow(
+    channels,
+    left,
+    markSeeds(ground, node, channels.vertexCount, (each) => each),
+    node,
+  );
 }
 
 /** The seeds as vertices. A node is no seed of its own. */
@@ -106,7 +124,7 @@ function markSeeds(
 }
 
 /** The one arc of a cut of width 1 in the net of channels. */
-function cutArc(graph: ChannelGraph, { behind }: Flow, admits: Uint32Array): number {
+function cutArc(graph: ChannelGraph, { behind }: Flow, admits: Uint8Array): number {
   const { inArc, inTail, inStart } = graph.rows;
   for (let node = 0; node < graph.nodeCount; node++) {
     if (behind[node] === 0) continue;
@@ -118,7 +136,7 @@ function cutArc(graph: ChannelGraph, { behind }: Flow, admits: Uint32Array): num
 }
 
 /** The one node that a cut of width 1 in the net of nodes runs through: the node that is cut in two, or the tail of the arc that is cut. */
-function cutNode(graph: ChannelGraph, { behind }: Flow, admits: Uint32Array): number {
+function cutNode(graph: ChannelGraph, { behind }: Flow, admits: Uint8Array): number {
   const { inTail, inStart } = graph.rows;
   for (let node = 0; node < graph.nodeCount; node++) {
     if (behind[entranceOf(node)] === 0) {
