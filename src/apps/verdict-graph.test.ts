@@ -153,7 +153,7 @@ test("a profile needs a graph, and a node that is in it", async () => {
   const world = held.world()!;
   expect([profile.nodeKey, belief, graphDigest, asOf]).toEqual([
     nodes[7]!.key,
-    world.grounds.version,
+    { ...world.grounds.version, prior: world.engine.worlds.beliefs.prior },
     world.graphDigest,
     world.takenAt,
   ]);

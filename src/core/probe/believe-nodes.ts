@@ -9,12 +9,26 @@ const OFFLINE_HALF_LIFE_SEC = 7_200;
 const ONLINE_FACTOR = 0.02;
 const OFFLINE_CERTAINTY = 0.97;
 
-/** By node that was seen. `priorOffline` is what holds of one that was not. */
+/** The same for somebody else's proof of a payment: a payee can make up one to itself. */
+const REPORT_HALF_LIFE_SEC = 21_600;
+const REPORTED_FACTOR = 0.5;
+
+/**
+ * By node that was seen, or that others proved to have been paid: `reports` are the ages of those, in seconds, and count
+ * where we saw nothing. `priorOffline` is what holds of a node that nobody tells about.
+ */
 export function believeNodes(
   sightings: ReadonlyMap<number, Sighting>,
+  reports: ReadonlyMap<number, number>,
   priorOffline: (node: number) => number,
 ): Map<number, number> {
-  return new Map([...sightings].map(([node, sighting]) => [node, offlineAfter(sighting, priorOffline(node))]));
+  const told = [...reports].map(([node, ageSec]) => [node, offlineAfterReport(ageSec, priorOffline(node))] as const);
+  const seen = [...sightings].map(([node, sighting]) => [node, offlineAfter(sighting, priorOffline(node))] as const);
+  return new Map([...told, ...seen]);
+}
+
+function offlineAfterReport(ageSec: number, prior: number): number {
+  return prior * (1 - (1 - REPORTED_FACTOR) * 2 ** (-ageSec / REPORT_HALF_LIFE_SEC));
 }
 
 function offlineAfter({ isOnline, ageSec }: Sighting, prior: number): number {

@@ -83,6 +83,21 @@ test("a sighting moves a node towards online or offline, and fades back to the p
   expect(offline({ kind: "offline", node: B, seenBy: A }, 7_200)).toBeCloseTo((0.97 + 1.03 * USUAL) / 2, 9);
 });
 
+test("somebody's proof of a payment halves the doubt about a node nobody saw, fades, and never counts beside what we saw", () => {
+  const paid = (ageSec = 0): Evidence => ({
+    ...seen({ kind: "reached", node: A, amount: msat(1_000n), code: "SETTLED" }, ageSec),
+    source: "report",
+  });
+  const offlineOf = (...evidence: Evidence[]) => beliefOf(evidence).worlds.offline.get(0);
+  expect(offlineOf(paid())).toBeCloseTo(USUAL / 2, 12);
+  expect(offlineOf(paid(21_600))).toBeCloseTo(0.75 * USUAL, 12);
+  expect(offlineOf(paid(EVIDENCE_WINDOW_SEC + 1))).toBeUndefined();
+  const away = seen({ kind: "offline", node: A, seenBy: B }, 60);
+  expect(offlineOf(away, paid())).toBe(offlineOf(away));
+  expect(offlineOf(paid(90), away)).toBe(offlineOf(away));
+  expect(beliefOf([paid()]).told.nodes.size).toBe(0);
+});
+
 test("what is gone or disabled carries nothing, until the graph is newer than the word of it", () => {
   const gone = [seen({ kind: "channel-gone", ...from(A) }, 30)];
   const arc = findArc(graph, from(A));

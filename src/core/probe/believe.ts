@@ -79,6 +79,8 @@ export function* believeInSteps(
 ): Generator<void, Belief> {
   const channels = new Map<number, ChannelBelief>();
   const sightings = new Map<number, Sighting>();
+  /** By node: the age of the newest report that it was paid. No sample of anything, so no part of the fit. */
+  const reports = new Map<number, number>();
   const blockedSince = new Map<number, UnixSeconds>();
   const told = { channels: new Map<number, Told>(), nodes: new Map<number, Told>() };
   const fitsUntil = times.now - (times.now % FIT_STEP_SEC);
@@ -86,13 +88,21 @@ export function* believeInSteps(
     const isSilent = channels.size + sightings.size === 0;
     return fitPriorInSteps(graph, isSilent ? NO_PEERS : peersOf(), channels, sightings);
   };
+  const sight = (key: string, { source, observedAt }: Evidence, sighting: Sighting) => {
+    const node = findNodeHex(graph, key);
+    if (node >= 0 && source === "report") reports.set(node, sighting.ageSec);
+    if (node < 0 || source === "report") return;
+    sightings.set(node, sighting);
+    note(told.nodes, node, observedAt);
+  };
   let prior: FittedPrior | undefined;
   let pairs: PairFact[] = [];
   let read = 0;
-  for (const { observedAt, source, observation: seen } of evidence) {
+  for (const each of evidence) {
+    const { observedAt, observation: seen } = each;
     if (++read % READ_AT_ONCE === 0) yield;
     const ageSec = Math.max(0, times.now - observedAt);
-    if (ageSec > EVIDENCE_WINDOW_SEC || source === "report") continue;
+    if (ageSec > EVIDENCE_WINDOW_SEC) continue;
     if (observedAt >= fitsUntil) prior ??= yield* learnt();
     const weight = Math.min(WEIGHT_CEILING, Math.max(WEIGHT_FLOOR, 2 ** (-ageSec / BOUND_HALF_LIFE_SEC)));
     switch (seen.kind) {
@@ -114,10 +124,10 @@ export function* believeInSteps(
       }
       case "online":
       case "reached":
-        sight(seen.node, observedAt, { isOnline: true, ageSec });
+        sight(seen.node, each, { isOnline: true, ageSec });
         break;
       case "offline":
-        sight(seen.node, observedAt, { isOnline: false, ageSec });
+        sight(seen.node, each, { isOnline: false, ageSec });
         break;
       case "channel-gone":
       case "policy-stale": {
@@ -129,16 +139,9 @@ export function* believeInSteps(
   }
   prior ??= yield* learnt();
   const { offline: factor } = prior;
-  const offline = believeNodes(sightings, (node) => Math.min(factor * offlineRatio(peersOf()[node]!), 1));
+  const offline = believeNodes(sightings, reports, (node) => Math.min(factor * offlineRatio(peersOf()[node]!), 1));
   const blocked = new Set(blockedSince.keys());
   return { worlds: { channels, offline, pairs, blocked, prior }, blockedSince, told };
-
-  function sight(key: string, at: UnixSeconds, sighting: Sighting): void {
-    const node = findNodeHex(graph, key);
-    if (node < 0) return;
-    sightings.set(node, sighting);
-    note(told.nodes, node, at);
-  }
 }
 
 /** The arc that was found gone or disabled; -1 where something lesser was at fault, or the graph has none. */
