@@ -45,7 +45,7 @@ const someBeliefs = (graph: ChannelGraph, dice: number): Beliefs => {
     offline: new Map([[some(graph.nodeCount, 2), 0.5]]),
     pairs: dice % 3 === 0 ? [] : [{ arcs, amountMsat: 2e8, weight: 0.8 }],
     blocked: new Set(dice % 2 === 0 ? [] : [2 * some(graph.channelCount, 9)]),
-    prior: dice < 5 ? LEANING : { ...LEANING, offline: 1 + dice / 16 },
+    prior: { ...LEANING, ...[{}, { offline: 1.25 }, { offlineSpread: 0.25 }, { edge: 1 }][dice % 4] },
   };
 };
 

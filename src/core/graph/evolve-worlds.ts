@@ -6,7 +6,7 @@ import { WORDS, type WorldSet } from "./bits.ts";
 import { type ChannelGraph, compareKeys, KEY_BYTES } from "./channel-graph.ts";
 import { DRAW_WORDS } from "./draws.ts";
 import { independentPeers } from "./liveness.ts";
-import { samePrior, shapesOf } from "./prior.ts";
+import { sameShares, shapesOf } from "./prior.ts";
 import { sizeOrder } from "./tilt.ts";
 import {
   type Beliefs,
@@ -33,6 +33,7 @@ export type Evolution = {
 const WASTE = 0.25;
 /** Draws between two steps: some milliseconds. */
 const FADED_AT_ONCE = 256;
+const ONLINE_AT_ONCE = 1024;
 
 /**
  * In short steps, between which a caller may do other work. `touched` holds every channel of the new graph whose policies,
@@ -59,10 +60,10 @@ export function* evolveWorldsInSteps(
   const shapes = shapesOf(beliefs.prior);
   const { seed } = before;
   const worlds = { graph, seed, beliefs, shapes, peers, faded, ...balances, online, offline, priorOffline };
-  // Another prior is another world everywhere: nothing but the draws themselves is carried.
-  const refitted = !samePrior(before.beliefs.prior, beliefs.prior);
-  const moved = carryOnline(before, worlds, refitted ? nodeBefore.fill(-1) : nodeBefore);
+  const moved = yield* carryOnline(before, worlds, nodeBefore);
   yield;
+  // Another prior is another world everywhere: nothing but the draws themselves is carried.
+  const refitted = !sameShares(before.beliefs.prior, beliefs.prior);
   const redrawn = new Uint8Array(graph.channelCount);
   const told = believedAnew(before, worlds, channelBefore);
   for (let channel = 0; channel < graph.channelCount; channel++) {
@@ -202,19 +203,22 @@ function makeRoom(before: Worlds, rows: number, packed: Int32Array | undefined, 
 }
 
 /** Fills `worlds.online`. @returns by node: 1 where it is not what it was */
-function carryOnline(before: Worlds, worlds: Worlds, nodeBefore: Int32Array): Uint8Array {
+function* carryOnline(before: Worlds, worlds: Worlds, nodeBefore: Int32Array): Generator<void, Uint8Array> {
   const moved = new Uint8Array(worlds.graph.nodeCount);
   const draws = new Int32Array(DRAW_WORDS);
+  const respread = before.beliefs.prior.offlineSpread !== worlds.beliefs.prior.offlineSpread;
+  let drawn = 0;
   const isKnown = (beliefs: Beliefs, node: number) => beliefs.offline.size > 0 && beliefs.offline.has(node);
   for (let node = 0; node < moved.length; node++) {
     const old = nodeBefore[node]!;
-    const same = old >= 0 && worlds.offline[node] === before.offline[old]!;
+    const same = !respread && old >= 0 && worlds.offline[node] === before.offline[old]!;
     if (same && isKnown(before.beliefs, old) === isKnown(worlds.beliefs, node)) {
       for (let g = 0; g < WORDS; g++) worlds.online[node * WORDS + g] = before.online[old * WORDS + g]!;
       continue;
     }
     drawOnline(worlds, node, draws);
     moved[node] = 1;
+    if (++drawn % ONLINE_AT_ONCE === 0) yield;
   }
   return moved;
 }

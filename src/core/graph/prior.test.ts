@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { offlineRatio, SHAPES, samePrior, shapesOf, shareAtLeast, shareBelow, UNFITTED } from "./prior.ts";
+import { offlineRatio, SHAPES, sameShares, shapesOf, shareAtLeast, shareBelow, UNFITTED } from "./prior.ts";
 
 test.each([
   [0.001, 0.995],
@@ -78,12 +78,12 @@ test("shapes gather around what was fitted as the doubt about it goes", () => {
   }
 });
 
-test("priors are the same when every number of them is", () => {
-  expect(samePrior(UNFITTED, { ...UNFITTED, tilt: { ...UNFITTED.tilt } })).toBe(true);
+test("priors say the same of balances when every number about them is the same", () => {
+  expect(sameShares(UNFITTED, { ...UNFITTED, offline: 2, tilt: { ...UNFITTED.tilt } })).toBe(true);
   for (const other of [
     { ...UNFITTED, edge: 0.125 },
-    { ...UNFITTED, offlineSpread: 0.5 },
+    { ...UNFITTED, edgeSpread: 0.5 },
     { ...UNFITTED, tilt: { ...UNFITTED.tilt, size: 0.5 } },
   ])
-    expect(samePrior(UNFITTED, other)).toBe(false);
+    expect(sameShares(UNFITTED, other)).toBe(false);
 });

@@ -108,10 +108,11 @@ export function shapesOf({ edge, edgeSpread, offlineSpread }: FittedPrior): Shap
   }));
 }
 
-/** Whether two priors say the same of everything. */
-export function samePrior(a: FittedPrior, b: FittedPrior): boolean {
-  const numbers = ({ tilt, ...rest }: FittedPrior) => Object.values({ ...rest, ...tilt });
-  return numbers(a).every((value, i) => value === numbers(b)[i]);
+/** Whether two priors say the same of balances. */
+export function sameShares(a: FittedPrior, b: FittedPrior): boolean {
+  const numbers = ({ edge, edgeSpread, tilt }: FittedPrior) => [edge, edgeSpread, tilt.fee, tilt.size, tilt.disabled];
+  const others = numbers(b);
+  return numbers(a).every((value, i) => value === others[i]);
 }
 
 function logit(ratio: number): number {

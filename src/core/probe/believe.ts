@@ -35,7 +35,6 @@ const WEIGHT_CEILING = 0.995;
 const NARROWEST = 1e-6;
 /** Observations between two steps: about a millisecond. */
 const READ_AT_ONCE = 250;
-const NO_PEERS = new Uint32Array();
 
 /** How much was observed of a channel or of a node, and when last. */
 export type Told = { readonly observations: number; readonly newestAt: UnixSeconds };
@@ -81,18 +80,18 @@ export function* believeInSteps(
   const sightings = new Map<number, Sighting>();
   /** By node: the age of the newest report that it was paid. No sample of anything, so no part of the fit. */
   const reports = new Map<number, number>();
+  /** Whether a node was online, by those sightings that would have been made if it was not: payments that failed leave none. */
+  const looked = new Map<number, boolean>();
   const blockedSince = new Map<number, UnixSeconds>();
   const told = { channels: new Map<number, Told>(), nodes: new Map<number, Told>() };
   const fitsUntil = times.now - (times.now % FIT_STEP_SEC);
-  const learnt = () => {
-    const isSilent = channels.size + sightings.size === 0;
-    return fitPriorInSteps(graph, isSilent ? NO_PEERS : peersOf(), channels, sightings);
-  };
+  const learnt = () => fitPriorInSteps(graph, peersOf, channels, looked);
   const sight = (key: string, { source, observedAt }: Evidence, sighting: Sighting) => {
     const node = findNodeHex(graph, key);
     if (node >= 0 && source === "report") reports.set(node, sighting.ageSec);
     if (node < 0 || source === "report") return;
     sightings.set(node, sighting);
+    if (source === "probe") looked.set(node, sighting.isOnline);
     note(told.nodes, node, observedAt);
   };
   let prior: FittedPrior | undefined;
@@ -110,10 +109,10 @@ export function* believeInSteps(
       case "holds-below": {
         const arc = findArc(graph, seen);
         if (arc < 0) break;
-        const isLeast = seen.kind === "holds-at-least";
-        narrow(channels, graph, { arc, amountMsat: Number(seen.amount), isLeast }, weight);
+        const [amountMsat, isLeast] = [Number(seen.amount), seen.kind === "holds-at-least"];
+        narrow(channels, graph, { arc, amountMsat, isLeast }, weight);
         note(told.channels, arc >>> 1, observedAt);
-        if (seen.kind === "holds-below") pairs = withoutArc(pairs, arc, Number(seen.amount));
+        pairs = isLeast ? pairs : withoutArc(pairs, arc, amountMsat);
         break;
       }
       case "pair-holds-at-least": {

@@ -95,6 +95,16 @@ test.each([
   expect(prior.offlineSpread).toBeLessThan(0.8);
 });
 
+test("a payment of ours that arrived says that its payee was there, and nothing of how many are", () => {
+  const seen = nodes.map(
+    ({ key }): Observation => ({ kind: "reached", node: key, amount: msat(1_000n), code: "SETTLED" }),
+  );
+  const paid = seen.map((each) => ({ ...asEvidence(each), source: "payment" as const }));
+  const { prior, offline } = believeAll(paid).worlds;
+  expect(offline.size).toBe(nodes.length);
+  expect(prior).toEqual(UNFITTED);
+});
+
 function believeAll(evidence: Evidence[], now = HOUR): Belief {
   const times = { now: unixSeconds(now), graphAt: unixSeconds(now) };
   return believe(graph, evidence, times, () => peers);

@@ -3,9 +3,8 @@
  * those that somebody has. Everything is rounded, so that what is drawn from it stays the same until there is something to say.
  */
 import type { ChannelGraph } from "../graph/channel-graph.ts";
-import { type FittedPrior, offlineRatio } from "../graph/prior.ts";
+import { type FittedPrior, offlineRatio, UNFITTED } from "../graph/prior.ts";
 import type { ChannelBelief } from "../graph/worlds.ts";
-import type { Sighting } from "./believe-nodes.ts";
 import { fitOffline } from "./fit-offline.ts";
 import { fitSharesInSteps } from "./fit-shares.ts";
 
@@ -16,17 +15,19 @@ const OFFLINE_STEP = 1 / 16;
 /** Spreads are rounded up, and never to nothing: that channels are alike but for their ends is itself an assumption. */
 const SPREAD_STEP = 1 / 8;
 
-/** Fits to the intervals of channels and the last sightings of nodes, both by index in the graph; without any, the result is UNFITTED. */
+/** Fits to the intervals of channels, and to whether nodes were online when last looked at, both by index in the graph; without any, the result is UNFITTED. */
 export function* fitPriorInSteps(
   graph: ChannelGraph,
-  peers: Uint32Array,
+  peersOf: () => Uint32Array,
   channels: ReadonlyMap<number, ChannelBelief>,
-  sightings: ReadonlyMap<number, Sighting>,
+  looked: ReadonlyMap<number, boolean>,
 ): Generator<void, FittedPrior> {
+  if (channels.size + looked.size === 0) return UNFITTED;
+  const peers = peersOf();
   const { edge, deviation, tilt } = yield* fitSharesInSteps(graph, peers, channels);
   yield;
   const { factor, spread } = fitOffline(
-    [...sightings].map(([node, { isOnline }]) => ({ prior: offlineRatio(peers[node]!), isOnline })),
+    [...looked].map(([node, isOnline]) => ({ prior: offlineRatio(peers[node]!), isOnline })),
   );
   return {
     edge: round(edge, EDGE_STEP),
