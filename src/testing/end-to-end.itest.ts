@@ -10,6 +10,7 @@ import { loadWasmSync, Event as RustEvent } from "@rust-nostr/nostr-sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fetchEvents } from "../adapters/nostr/fetch-events.ts";
 import { getCalibrationContract } from "../apps/api/routes/get-calibration.ts";
+import { getNodeContract } from "../apps/api/routes/get-node.ts";
 import { resolveIntentContract } from "../apps/api/routes/resolve-intent.ts";
 import { EVERYTHING, SATRANK } from "./compiled.ts";
 import { freePorts, type Ports, type Program, startProgram } from "./program.ts";
@@ -147,6 +148,22 @@ test("a node is found by key, by hash and by alias, and gives one answer", async
     expect([target, response.status]).toEqual([target, 200]);
     expect(((await response.json()) as { data: { target: string } }).data.target).toBe(key);
   }
+});
+
+test("a node's profile is bought like an answer, by a real client and at the same price", async () => {
+  const { data } = (await (await fetch(`${program.origin}/api/nodes?limit=1`)).json()) as {
+    data: { nodes: { key: string; rank: number }[] };
+  };
+  const { key, rank } = data.nodes[0]!;
+  const response = await fetch402(`${program.origin}/api/nodes/${key}`, {}, { wallet } as never);
+  expect([response.status, response.headers.get("x-satrank-cost-msat")]).toEqual([200, "1000"]);
+  const profile = ((await response.json()) as { data: unknown }).data;
+  expect(getNodeContract.response.parse(profile)).toEqual(profile);
+  expect(profile).toMatchObject({ key, standing: "receivable", rank: { rank }, history: { days: [{}] } });
+  const refused = await fetch(`${program.origin}/api/nodes/${"9".repeat(64)}`, {
+    headers: { Authorization: await buy() },
+  });
+  expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([404, "SUBJECT_UNKNOWN"]);
 });
 
 test("what was answered is among the predictions, and the report on them fits its contract", async () => {

@@ -1,7 +1,12 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { StoredVersion } from "../../adapters/postgres/graph-version.ts";
+import { CHAIN_START } from "../../core/evidence/chain.ts";
+import { graphFromRecords } from "../../core/graph/records.ts";
+import { recordSurvival } from "../../core/profile/survival.ts";
 import { unixSeconds } from "../../core/units.ts";
-import { followOn } from "./verdicts.ts";
+import { syntheticGraph } from "../../testing/synthetic-graph.ts";
+import { rateGraph } from "../rate-graph.ts";
+import { followOn, watchVerdicts } from "./verdicts.ts";
 
 const at = (snapshotId: bigint, number: number) => ({ snapshotId, number, digest: new Uint8Array(32) });
 const delta = (snapshotId: bigint, number: number): StoredVersion => ({
@@ -28,4 +33,31 @@ test.each<[string, StoredVersion[], boolean]>([
   ["changes after a snapshot that was removed", [delta(7n, 1)], false],
 ])("held is 4.2 and there comes %s", (_, steps, follows) => {
   expect(followOn(at(4n, 2), steps)).toBe(follows);
+});
+
+test("sixteen profiles may be in the making; the next is refused at once, and there is room again when they are done", async () => {
+  const takenAt = unixSeconds(1_770_000_000);
+  const { nodes, channels } = syntheticGraph({ nodes: 60, channels: 150, seed: 3 });
+  const { body, digest } = rateGraph(graphFromRecords(nodes, channels).graph, takenAt);
+  const stop = new AbortController();
+  const ports = {
+    newest: async () => ({ position: { snapshotId: 1n, number: 0, digest }, at: takenAt, body, deltas: [] }),
+    after: async () => [],
+    evidence: { placeBefore: async () => CHAIN_START, page: async () => [] },
+    now: () => takenAt,
+    events: { failed: vi.fn(), graphLoaded: vi.fn(), graphFollowed: vi.fn() },
+  };
+  const verdicts = watchVerdicts(ports, stop.signal);
+  expect(() => verdicts.assertProfiling()).toThrow(expect.objectContaining({ code: "GRAPH_NOT_READY" }));
+  await vi.waitFor(() => expect(verdicts.ready()).toBe(true), { timeout: 30_000 });
+
+  const history = { watchedSince: undefined, days: [] };
+  const request = { nodeKey: nodes[0]!.key, now: takenAt, history, record: recordSurvival([]) };
+  const made = Array.from({ length: 16 }, () => verdicts.profile(request));
+  expect(() => verdicts.assertProfiling()).toThrow(expect.objectContaining({ code: "OVERLOADED" }));
+  await expect(verdicts.profile(request)).rejects.toMatchObject({ code: "OVERLOADED" });
+  expect((await Promise.all(made)).map(({ profile }) => profile.nodeKey)).toEqual(made.map(() => request.nodeKey));
+  expect(() => verdicts.assertProfiling()).not.toThrow();
+  stop.abort();
+  await verdicts.close();
 });
