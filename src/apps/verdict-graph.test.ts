@@ -10,7 +10,7 @@ import { digestAfter, encodeDelta } from "../core/graph/delta.ts";
 import { UNFITTED } from "../core/graph/prior.ts";
 import { type ChannelRecord, graphFromRecords } from "../core/graph/records.ts";
 import { encodeSnapshot } from "../core/graph/snapshot.ts";
-import { resolveIntent } from "../core/intent/resolve-intent.ts";
+import { resolveIntent, stateBelief } from "../core/intent/resolve-intent.ts";
 import { recordSurvival } from "../core/profile/survival.ts";
 import { msat, unixSeconds } from "../core/units.ts";
 import { syntheticGraph } from "../testing/synthetic-graph.ts";
@@ -153,7 +153,7 @@ test("a profile needs a graph, and a node that is in it", async () => {
   const world = held.world()!;
   expect([profile.nodeKey, belief, graphDigest, asOf]).toEqual([
     nodes[7]!.key,
-    { ...world.grounds.version, prior: world.engine.worlds.beliefs.prior },
+    stateBelief(world),
     world.graphDigest,
     world.takenAt,
   ]);

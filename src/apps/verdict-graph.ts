@@ -19,7 +19,7 @@ import type { BeliefVersion, StatedBelief } from "../core/intent/decision.ts";
 import { type Grounds, NO_GROUNDS } from "../core/intent/evidence.ts";
 import { createIntentWorld, type IntentWorld, refreshIntentWorld, stateBelief } from "../core/intent/resolve-intent.ts";
 import { type Belief, believeInSteps } from "../core/probe/believe.ts";
-import { type ProfileGround, prepareProfiles, reseed } from "../core/profile/ground.ts";
+import { type ProfileGround, prepareProfilesInSteps } from "../core/profile/ground.ts";
 import { makeProfileInSteps, type ProfileRequest } from "../core/profile/make-profile.ts";
 import type { NodeProfile } from "../core/profile/profile.ts";
 import type { UnixSeconds } from "../core/units.ts";
@@ -63,16 +63,15 @@ export function createVerdictGraph() {
   };
 
   /** What profiles share; who is enabled, and so all of it but the seeds, is the same as long as the graph is the same object. */
-  const profileGround = ({ engine: { graph }, grounds: { version } }: IntentWorld): ProfileGround => {
+  const profileGround = async ({ engine: { graph }, grounds: { version } }: IntentWorld): Promise<ProfileGround> => {
     // While the log is being read the book is ahead of the worlds: what was found before serves until they meet.
     const isWhole = isKnown(version, book.version());
-    const isSame = profiles?.ground.graph === graph;
-    if (!profiles || !isSame || (isWhole && !isKnown(version, profiles.version))) {
-      const evidence = isWhole ? book.read() : [];
-      const ground = profiles && isSame ? reseed(profiles.ground, evidence) : prepareProfiles(graph, evidence);
-      profiles = { ground, version: isWhole ? version : NO_GROUNDS.version };
-    }
-    return profiles.ground;
+    const known = profiles?.ground.graph === graph ? profiles : undefined;
+    if (known && (!isWhole || isKnown(version, known.version))) return known.ground;
+    const evidence = isWhole ? book.read() : [];
+    const ground = await inSteps(prepareProfilesInSteps(graph, evidence, known?.ground));
+    profiles = { ground, version: isWhole ? version : NO_GROUNDS.version };
+    return ground;
   };
 
   return {
@@ -82,8 +81,7 @@ export function createVerdictGraph() {
     async profile(request: ProfileRequest): Promise<ProfileAnswer> {
       const held = world;
       if (!held) throw new OracleError("GRAPH_NOT_READY", "no graph has been loaded yet");
-      const ground = profileGround(held);
-      await pause();
+      const ground = await profileGround(held);
       const profile = await inSteps(makeProfileInSteps(held, ground, request));
       if (!profile) throw new OracleError("SUBJECT_UNKNOWN", "the node has left the graph");
       const { graphDigest, takenAt } = held;

@@ -27,29 +27,34 @@ export type ProfileGround = Structure & {
 
 /** Finds all of it: some 60 ms on mainnet. Policies of the graph may change in place afterwards, but not who is enabled. */
 export function prepareProfiles(graph: ChannelGraph, evidence: Iterable<Evidence>): ProfileGround {
-  return seed(structureOf(graph), evidence);
+  const steps = prepareProfilesInSteps(graph, evidence);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }
 
-/** The same graph after further evidence. */
-export function reseed(ground: ProfileGround, evidence: Iterable<Evidence>): ProfileGround {
-  return seed(ground, evidence);
-}
-
-function structureOf(graph: ChannelGraph): Structure {
-  const ages = readAges(graph);
-  return {
-    graph,
-    cuts: findCuts(graph, ages.channelAge),
-    ages,
-    rows: rowsOfChannels(graph),
-    channels: netOfChannels(graph),
-    nodes: netOfNodes(graph),
-    mostSat: mostOfArcs(graph),
-  };
-}
-
-function seed(structure: Structure, evidence: Iterable<Evidence>): ProfileGround {
-  const { graph, cuts, ages } = structure;
+/** The same in short steps; `known` is what was found of the same graph with other evidence. */
+export function* prepareProfilesInSteps(
+  graph: ChannelGraph,
+  evidence: Iterable<Evidence>,
+  known?: ProfileGround,
+): Generator<void, ProfileGround> {
+  const structure = known ?? (yield* structureOf(graph));
   const forwarding = tallyForwarding(evidence);
-  return { ...structure, forwarding, seeds: chooseSeeds(graph, cuts, ages, forwarding) };
+  yield;
+  return { ...structure, forwarding, seeds: chooseSeeds(graph, structure.cuts, structure.ages, forwarding) };
+}
+
+function* structureOf(graph: ChannelGraph): Generator<void, Structure> {
+  const ages = readAges(graph);
+  yield;
+  const cuts = findCuts(graph, ages.channelAge);
+  yield;
+  const rows = rowsOfChannels(graph);
+  const channels = netOfChannels(graph);
+  yield;
+  const nodes = netOfNodes(graph);
+  yield;
+  return { graph, cuts, ages, rows, channels, nodes, mostSat: mostOfArcs(graph) };
 }

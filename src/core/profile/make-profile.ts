@@ -141,7 +141,7 @@ function* inboundWays(
   const { graph, seeds } = ground;
   const others = seeds.filter((seed) => seed !== node).length;
   if (others === 0) return null;
-  const flows = { ...ground, beliefs: engine.worlds.beliefs };
+  const flows = { ...ground, worlds: engine.worlds };
   const capacity = receiveCapacity(flows, node);
   yield;
   const { byChannel, byNode, onlyChannel, onlyNode } = disjointPaths(flows, node, COMMON_MSAT);

@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CLOSED, type Drawn, drawGraph, keyOf } from "../../testing/small-graph.ts";
 import { channelId, findNodeHex } from "../graph/channel-graph.ts";
+import { independentPeers } from "../graph/liveness.ts";
+import { UNFITTED } from "../graph/prior.ts";
 import { type Beliefs, NO_BELIEFS } from "../graph/worlds.ts";
 import { prepareProfiles } from "./ground.ts";
 import { disjointPaths, type FlowGround, receiveCapacity } from "./receive-capacity.ts";
@@ -12,7 +14,8 @@ const USABLE = 990_000;
 /** A graph with the seeds that are named. */
 function groundOf(channels: readonly Drawn[], seeds: readonly number[], beliefs: Beliefs = NO_BELIEFS) {
   const { graph, at } = drawGraph(channels);
-  const ground: FlowGround = { ...prepareProfiles(graph, []), seeds: seeds.map(at), beliefs };
+  const worlds = { beliefs, peers: independentPeers(graph) };
+  const ground: FlowGround = { ...prepareProfiles(graph, []), seeds: seeds.map(at), worlds };
   return { ground, graph, at };
 }
 
@@ -46,6 +49,23 @@ test("evidence moves what is expected, not what is possible; what is blocked car
   expect(disjointPaths(gone.ground, gone.at(2), AMOUNT_MSAT).byChannel).toBe(0);
 });
 
+test("where a prior leans to one end, that end is expected to hold more", () => {
+  const leaning = (fee: number): Beliefs => ({
+    ...NO_BELIEFS,
+    prior: { ...UNFITTED, tilt: { ...UNFITTED.tilt, fee } },
+  });
+  const channels: Drawn[] = [{ a: 1, b: 2, there: { feePpm: 0 }, back: { feePpm: 999 } }];
+  const [plain, more, less] = [0, 2, -2].map((fee) => {
+    const { ground, at } = groundOf(channels, [1], leaning(fee));
+    return receiveCapacity(ground, at(2)).expectedSat;
+  });
+  expect(plain).toBe(USABLE / 2);
+  // The other end asks for a thousand times as much: three powers of ten, each worth two of log-odds.
+  const lean = 1 / (1 + Math.exp(-6));
+  expect(more! / USABLE).toBeCloseTo(0.5 * ((1 + lean) / 3) + 0.5 * (0.05 + 0.9 * lean), 3);
+  expect(more! + less!).toBeCloseTo(USABLE, -1);
+});
+
 const own = fc.record({
   a: fc.nat({ max: 12 }),
   b: fc.nat({ max: 12 }),
@@ -64,7 +84,8 @@ test("a cluster of own nodes behind one honest channel raises nothing, whatever 
       // Names 0 … 12 are the attacker's; 50 is the node that has the honest channel, and the first of the cluster.
       const behind = cluster.map(({ a, b, capacitySat }) => ({ a: a || 50, b: b || 50, capacitySat, block: 840_000 }));
       const { graph, at } = drawGraph([...honest, ...behind.filter(({ a, b }) => a !== b)]);
-      const ground = { ...prepareProfiles(graph, []), beliefs: NO_BELIEFS };
+      const worlds = { beliefs: NO_BELIEFS, peers: independentPeers(graph) };
+      const ground = { ...prepareProfiles(graph, []), worlds };
       const seeds = ground.seeds.map((seed) => [101, 102, 103].map(at).includes(seed));
       expect(seeds).not.toContain(false);
       expect(receiveCapacity(ground, at(50))).toEqual({ mostSat: 297_000, expectedSat: 148_500 });

@@ -5,8 +5,9 @@
 
 import { policyAdmits } from "../graph/admits.ts";
 import type { ChannelGraph } from "../graph/channel-graph.ts";
-import { shareAtLeast, USABLE_RATIO } from "../graph/prior.ts";
-import type { Beliefs } from "../graph/worlds.ts";
+import { shareBelow, sigmoid, USABLE_RATIO } from "../graph/prior.ts";
+import { leanOf } from "../graph/tilt.ts";
+import type { Worlds } from "../graph/worlds.ts";
 import { type Flow, type FlowNet, maxFlow } from "./flow.ts";
 import { edgeOfSlot, entranceOf } from "./nets.ts";
 
@@ -18,7 +19,7 @@ export type FlowGround = {
   /** By arc, see {@link mostOfArcs}. */
   readonly mostSat: Float64Array;
   readonly seeds: readonly number[];
-  readonly beliefs: Beliefs;
+  readonly worlds: Pick<Worlds, "beliefs" | "peers">;
 };
 
 /** Flows into a node, in sat. */
@@ -40,13 +41,14 @@ export type DisjointPaths = {
 
 /** What can flow from the seeds into a node over any number of parts. Max-flow is at most the smallest cut, exactly. */
 export function receiveCapacity(ground: FlowGround, node: number): ReceiveCapacity {
-  const { mostSat, beliefs } = ground;
+  const { graph, mostSat } = ground;
   const expectedSat = new Float64Array(mostSat.length);
-  for (let arc = 0; arc < mostSat.length; arc++) expectedSat[arc] = Math.floor(mostSat[arc]! * UNKNOWN_SHARE);
-  for (const channel of beliefs.channels.keys()) {
-    const share = expectedShare(beliefs, channel);
-    expectedSat[2 * channel] = Math.floor(mostSat[2 * channel]! * share);
-    expectedSat[2 * channel + 1] = Math.floor(mostSat[2 * channel + 1]! * (1 - share));
+  for (let channel = 0; channel < graph.channelCount; channel++) {
+    const [there, back] = [mostSat[2 * channel]!, mostSat[2 * channel + 1]!];
+    if (there + back === 0) continue;
+    const share = expectedShare(ground, channel);
+    expectedSat[2 * channel] = Math.floor(there * share);
+    expectedSat[2 * channel + 1] = Math.floor(back * (1 - share));
   }
   return {
     mostSat: flowOver(ground, node, mostSat.slice()).value,
@@ -63,7 +65,8 @@ export function mostOfArcs(graph: ChannelGraph): Float64Array {
 
 /** Counts the paths by which an amount can come. */
 export function disjointPaths(ground: FlowGround, node: number, amountMsat: number): DisjointPaths {
-  const { graph, nodes, beliefs } = ground;
+  const { graph, nodes, worlds } = ground;
+  const { blocked } = worlds.beliefs;
   const { inArc } = graph.rows;
   const admits = new Uint8Array(inArc.length);
   const overChannels = new Float64Array(2 * graph.channelCount);
@@ -71,7 +74,7 @@ export function disjointPaths(ground: FlowGround, node: number, amountMsat: numb
   for (let each = 0; each < graph.nodeCount; each++) overNodes[2 * each] = 1;
   for (let slot = 0; slot < inArc.length; slot++) {
     const arc = inArc[slot]!;
-    if (!policyAdmits(graph, arc, amountMsat) || beliefs.blocked.has(arc)) continue;
+    if (!policyAdmits(graph, arc, amountMsat) || blocked.has(arc)) continue;
     admits[slot] = overChannels[arc] = overNodes[edgeOfSlot(graph, slot)] = 1;
   }
   const byChannel = flowOver(ground, node, overChannels);
@@ -84,25 +87,32 @@ export function disjointPaths(ground: FlowGround, node: number, amountMsat: numb
   };
 }
 
-/** The share of a channel that end A is expected to hold: half of it, unless there is evidence. */
-function expectedShare({ channels }: Beliefs, channel: number): number {
-  const belief = channels.get(channel);
-  if (!belief) return UNKNOWN_SHARE;
+/** The share of a channel that end A is expected to hold: by the prior, and in the part of the worlds that its evidence has, by that. */
+function expectedShare({ graph, worlds: { beliefs, peers } }: FlowGround, channel: number): number {
+  const edge = sigmoid(beliefs.prior.edge);
+  const lean = leanOf(graph, peers, beliefs.prior.tilt, channel);
+  // The means of the two parts of the density in prior.ts.
+  const prior = ((1 - edge) * (1 + lean)) / 3 + edge * (0.05 + 0.9 * lean);
+  const belief = beliefs.channels.get(channel);
+  if (!belief) return prior;
   const { low, high, weight } = belief;
-  // The mean of a share is the integral of the probability of holding at least as much; the middle of 64 steps is near enough.
-  let mean = 0;
-  for (let i = 0; i < STEPS; i++) mean += shareAtLeast((i + 0.5) / STEPS, low, high) / STEPS;
-  return weight * mean + (1 - weight) * UNKNOWN_SHARE;
+  const below = (share: number) => shareBelow(share, edge, lean);
+  const span = Math.max(below(high) - below(low), Number.EPSILON);
+  // A mean is the low end, and what the probability of more than each share above it adds up to; the middles of 64 steps are near enough.
+  let mean = low;
+  for (let i = 0; i < STEPS; i++) {
+    const share = low + ((high - low) * (i + 0.5)) / STEPS;
+    mean += ((high - low) / STEPS) * ((below(high) - below(share)) / span);
+  }
+  return weight * mean + (1 - weight) * prior;
 }
 
 const STEPS = 64;
-/** The prior's mean. */
-const UNKNOWN_SHARE = 0.5;
 
 /** The largest flow with these capacities by arc; what is blocked has none. */
 function flowOver(ground: FlowGround, node: number, left: Float64Array): Flow {
-  const { channels, beliefs } = ground;
-  for (const arc of beliefs.blocked) left[arc] = 0;
+  const { channels, worlds } = ground;
+  for (const arc of worlds.beliefs.blocked) left[arc] = 0;
   return maxFlow(
     channels,
     left,

@@ -139,6 +139,29 @@ test("one more honest channel never lowers a rank, as long as the callers stay t
   );
 });
 
+test("a policy that is not known never raises anybody's rank, as long as the callers stay the same", () => {
+  const { channels } = syntheticGraph({ nodes: 60, channels: 200, seed: 8 });
+  const termsOf = (list: ChannelRecord[]) => {
+    const { graph } = graphFromRecords([], list);
+    const callers = channels.slice(0, 12).map(({ node1 }) => ({ node: findNodeHex(graph, node1), weight: 1 }));
+    return tableReach(sampleWorlds(graph, 1), callers, RANK_TERMS);
+  };
+  const known = termsOf(channels);
+  fc.assert(
+    fc.property(fc.nat({ max: channels.length - 1 }), fc.boolean(), (which, first) => {
+      const silent = channels.map((channel, i): ChannelRecord => {
+        const { policy1, policy2, ...rest } = channel;
+        if (i !== which) return channel;
+        return first ? { ...rest, ...(policy2 && { policy2 }) } : { ...rest, ...(policy1 && { policy1 }) };
+      });
+      termsOf(silent).forEach((reach, term) => {
+        expect(reach.every((p, i) => p <= known[term]![i]! + 1e-12)).toBe(true);
+      });
+    }),
+    { numRuns: 40 },
+  );
+});
+
 test("a channel added elsewhere moves at most one draw of the references", () => {
   const { channels } = syntheticGraph({ nodes: 200, channels: 700, seed: 2 });
   const names = (list: ChannelRecord[]) => {
