@@ -86,9 +86,9 @@ function known(thrown: unknown): OracleError {
   const type = thrown instanceof Error && "type" in thrown && typeof thrown.type === "string" ? thrown.type : "";
   const code = BODY_FAILURES[type];
   if (code) return new OracleError(code, (thrown as Error).message, { cause: thrown });
-  if (isClientFault(thrown)) return new OracleError("JSON_MALFORMED", "the body cannot be read", { cause: thrown });
   if (thrown instanceof URIError)
     return new OracleError("ROUTE_UNKNOWN", "the path is not valid percent-encoding", { cause: thrown });
+  if (isClientFault(thrown)) return new OracleError("JSON_MALFORMED", "the body cannot be read", { cause: thrown });
   return new OracleError("INTERNAL", "unexpected failure", { cause: thrown });
 }
 

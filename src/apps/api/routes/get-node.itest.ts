@@ -99,6 +99,8 @@ test.each([
   { id: "zz", status: 400, code: "SUBJECT_MALFORMED" },
   { id: "0".repeat(81), status: 400, code: "VALIDATION_FAILED" },
   { id: "%00", status: 400, code: "SUBJECT_MALFORMED" },
+  { id: "%E0%A4%A", status: 404, code: "ROUTE_UNKNOWN" },
+  { id: "a/b", status: 404, code: "ROUTE_UNKNOWN" },
   { id: `02${"9".repeat(64)}`, status: 404, code: "SUBJECT_UNKNOWN" },
 ])("$id is refused with $code, and costs nothing", async ({ id, status, code }) => {
   const before = await balance();
