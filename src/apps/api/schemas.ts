@@ -3,6 +3,8 @@ import { z } from "zod";
 import { MAX_MSAT, type Msat, msat } from "../../core/units.ts";
 
 const POSITIVE_DIGITS = /^[1-9]\d{0,18}$/;
+const DIGITS = /^(0|[1-9]\d{0,18})$/;
+const IMPOSSIBLE = "more than all bitcoin there will be";
 
 /** An amount a caller sends: msat above 0, as a decimal string, or as a number that JSON carries exactly. */
 export const amountMsatInput = z
@@ -10,13 +12,28 @@ export const amountMsatInput = z
     z.string().regex(POSITIVE_DIGITS, { error: "a positive decimal number of msat", abort: true }),
     z.int().positive(),
   ])
-  .refine((value) => BigInt(value) <= MAX_MSAT, "more than all bitcoin there will be")
+  .refine(isPossible, IMPOSSIBLE)
   .transform((value): Msat => msat(BigInt(value)))
   .meta({
     description: "Millisatoshis, above 0",
     example: "100000000",
     override: { type: "string", pattern: "^[1-9][0-9]{0,18}$" },
   });
+
+/** The same where nothing is an amount as well. */
+export const amountMsatOrZero = z
+  .union([z.string().regex(DIGITS, { error: "a decimal number of msat", abort: true }), z.int().min(0)])
+  .refine(isPossible, IMPOSSIBLE)
+  .transform((value): Msat => msat(BigInt(value)))
+  .meta({
+    description: "Millisatoshis",
+    example: "100000000",
+    override: { type: "string", pattern: "^(0|[1-9][0-9]{0,18})$" },
+  });
+
+function isPossible(value: string | number): boolean {
+  return BigInt(value) <= MAX_MSAT;
+}
 
 /** An amount we answer: msat as a decimal string, because JSON numbers lose digits. */
 export const amountMsat = z
@@ -55,6 +72,12 @@ export const belief = z
     prior,
   })
   .meta({ description: "The evidence the answer was computed from" });
+
+/** A node's key as a caller sends it, in either case. */
+export const nodeKeyInput = z
+  .string()
+  .regex(/^0[23][0-9a-fA-F]{64}$/, "66 hex digits of a compressed public key")
+  .meta({ description: "Compressed public key, hex" });
 
 /** How a caller names a node. */
 export const subject = z.string().min(1).max(80).meta({

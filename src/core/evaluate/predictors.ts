@@ -1,7 +1,8 @@
 /** Everybody's probability for the same payments: the baselines', and the oracle's own from the very code that answers callers. */
-import { both, countWorlds, either, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
+import { countWorlds, WORLDS, worldsAt } from "../graph/bits.ts";
 import { type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
 import { findHub } from "../graph/hub.ts";
+import { hopsOverOwn, leaveOver, type OwnChannel } from "../graph/own-channels.ts";
 import { type Hub, reachTarget } from "../graph/reach.ts";
 import { type Beliefs, drawMasks, type Masks, policyAdmits, sampleWorlds, WORLD_SEED } from "../graph/worlds.ts";
 import { fitLogistic, logit } from "./logistic.ts";
@@ -44,22 +45,22 @@ export function predictReach(
       hub = findHub(graph, masks);
     }
     const reached = reachTarget(graph, masks, target, hub);
-    const leaves = own ? reachOverOwn(graph, masks, reached, caller, own) : worldsAt(reached, caller);
+    const hops = own && hopsOverOwn(masks, tellOwn(graph, caller, amountMsat, own));
+    const leaves = hops ? leaveOver(hops, reached) : worldsAt(reached, caller);
     predicted[i] = countWorlds(leaves) / WORLDS;
   });
   return predicted;
 }
 
-/** Worlds in which a peer behind an own channel that holds the amount is online and reaches the target. */
-function reachOverOwn(graph: ChannelGraph, masks: Masks, reached: Int32Array, caller: number, own: Truth): WorldSet {
+/** What a caller tells of its own channels: those whose announced policy admits the amount. */
+function tellOwn(graph: ChannelGraph, caller: number, amountMsat: number, { balanceMsat }: Truth): OwnChannel[] {
   const { outStart, outArc, outHead } = graph.rows;
-  let leaves: WorldSet = new Int32Array(WORDS);
+  const own: OwnChannel[] = [];
   for (let out = outStart[caller]!; out < outStart[caller + 1]!; out++) {
-    const [arc, peer] = [outArc[out]!, outHead[out]!];
-    if (own.balanceMsat[arc]! < masks.amountMsat || !policyAdmits(graph, arc, masks.amountMsat)) continue;
-    leaves = either(leaves, both(worldsAt(reached, peer), worldsAt(masks.online, peer)));
+    const arc = outArc[out]!;
+    if (policyAdmits(graph, arc, amountMsat)) own.push({ peer: outHead[out]!, spendableMsat: balanceMsat[arc]! });
   }
-  return leaves;
+  return own;
 }
 
 /** Fitted on these payments' outcomes: the target's inbound channels and the amount, nothing else. */

@@ -6,7 +6,7 @@
  * judged on the route it would itself choose. Inbound fees are left out.
  */
 import { arcHead, type ChannelGraph } from "../graph/channel-graph.ts";
-import { MAX_HOPS } from "../graph/cheapest-path.ts";
+import { MAX_HOPS } from "../graph/limits.ts";
 import { NodeHeap } from "../graph/node-heap.ts";
 import { usableMsat } from "../graph/worlds.ts";
 import { type PairTable, tablePairs } from "./pairs.ts";

@@ -2,15 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { syntheticGraph } from "../../testing/synthetic-graph.ts";
 import { arcHead, arcTail, type ChannelGraph, findNodeHex, nodeKeyHex } from "./channel-graph.ts";
-import {
-  cheapestPaths,
-  defaultFeeLimitMsat,
-  MAX_CLTV,
-  MAX_HOPS,
-  type Path,
-  pathFrom,
-  preparePaths,
-} from "./cheapest-path.ts";
+import { cheapestPaths, type Path, pathFrom } from "./cheapest-path.ts";
+import { defaultFeeLimitMsat, MAX_CLTV, MAX_HOPS } from "./limits.ts";
+import { preparePaths } from "./path-net.ts";
 import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "./records.ts";
 import { policyAdmits, sampleWorlds } from "./worlds.ts";
 

@@ -5,69 +5,22 @@
  * divided by the route's success probability. That probability is the prior of each channel's balance instead of LND's
  * flat 0.6. Amounts grow towards the caller by the fees of the nodes between, inbound discounts included.
  */
-import { arcHead, type ChannelGraph } from "./channel-graph.ts";
+import { arcHead } from "./channel-graph.ts";
+import { defaultLimits, type RouteLimits } from "./limits.ts";
 import { NodeHeap } from "./node-heap.ts";
+import type { OwnChannel } from "./own-channels.ts";
+import { BASE, DELTA, IN_BASE, IN_PPM, LEAST, MOST, type PathNet, PPM, TERMS, USABLE } from "./path-net.ts";
 import { shareBelow } from "./prior.ts";
-import { usableMsat, type Worlds } from "./worlds.ts";
-
-/** BOLT 4 onions hold at most this many hops of usual size. */
-export const MAX_HOPS = 20;
-/** Two weeks of blocks: the longest lock LND and CLN accept. */
-export const MAX_CLTV = 2016;
 
 const RISK_PER_MSAT_BLOCK = 15e-9;
 const ATTEMPT_BASE_MSAT = 100_000;
 const ATTEMPT_RATIO = 0.001;
 
-/** A graph prepared for path search: what Dijkstra reads of an arc lies together, in the order it reads it. */
-export type PathNet = {
-  readonly graph: ChannelGraph;
-  /** Eight numbers per slot, see {@link preparePaths}. */
-  readonly terms: Float64Array;
-  /** Probability that each node is online. */
-  readonly online: Float64Array;
-};
-
-const TERMS = 8;
-const [LEAST, MOST, BASE, PPM, DELTA, IN_BASE, IN_PPM, USABLE] = [0, 1, 2, 3, 4, 5, 6, 7];
-
-/** Packs the policies of enabled arcs. One net serves all searches in a graph. */
-export function preparePaths(worlds: Worlds): PathNet {
-  const { graph } = worlds;
-  const terms = new Float64Array(graph.rows.inArc.length * TERMS);
-  const net = { graph, terms, online: worlds.offline.map((ratio) => 1 - ratio) };
-  for (let slot = 0; slot < graph.rows.inArc.length; slot++) packArc(net, slot);
-  return net;
-}
-
-/** Packs the policies of a channel again, after they changed in place. */
-export function repackChannel(net: PathNet, channel: number): void {
-  for (const arc of [2 * channel, 2 * channel + 1]) {
-    const slot = net.graph.rows.slotOfArc[arc]!;
-    if (slot >= 0) packArc(net, slot);
-  }
-}
-
-function packArc({ graph, terms }: PathNet, slot: number): void {
-  const { policies, rows } = graph;
-  const arc = rows.inArc[slot]!;
-  const at = slot * TERMS;
-  const usable = usableMsat(graph, arc >>> 1);
-  terms[at + LEAST] = policies.minHtlcMsat[arc]!;
-  terms[at + MOST] = Math.min(policies.maxHtlcMsat[arc]!, usable);
-  terms[at + BASE] = policies.feeBaseMsat[arc]!;
-  terms[at + PPM] = policies.feePpm[arc]!;
-  terms[at + DELTA] = policies.cltvDelta[arc]!;
-  // Inbound fees are announced by the node that receives, in its own direction of the channel.
-  terms[at + IN_BASE] = policies.inboundFeeBaseMsat[arc ^ 1]!;
-  terms[at + IN_PPM] = policies.inboundFeePpm[arc ^ 1]!;
-  terms[at + USABLE] = usable;
-}
-
 /** Best paths of every node to one target, for one amount. */
 export type PathTree = {
   readonly target: number;
   readonly amountMsat: number;
+  readonly limits: RouteLimits;
   /** Expected cost from each node; infinite where no path was found. */
   readonly cost: Float64Array;
   /** The arc each node forwards over, or -1. */
@@ -81,18 +34,21 @@ export type PathTree = {
   readonly hops: Uint8Array;
 };
 
-/** A path from a caller: fees on top of the amount, blocks on top of the target's own final delta. */
-export type Path = { feeMsat: number; cltvDelta: number; nodes: number[]; arcs: number[] };
+/**
+ * A path from a caller: fees on top of the amount, blocks on top of the target's own final delta. A caller that is not announced
+ * is not among the nodes, nor the channel it told of among the arcs.
+ */
+export type Path = { feeMsat: number; cltvDelta: number; hops: number; nodes: number[]; arcs: number[] };
 
-/** LND's default fee limit for a payment: all of a small amount, 5 % of a larger one. */
-export function defaultFeeLimitMsat(amountMsat: number): number {
-  return amountMsat <= 1_000_000 ? amountMsat : Math.floor(amountMsat * 0.05);
-}
-
-/** Best paths to `target`. One tree serves all callers. */
-export function cheapestPaths(net: PathNet, target: number, amountMsat: number): PathTree {
+/** Best paths to `target` within the limits. One tree serves all callers. */
+export function cheapestPaths(
+  net: PathNet,
+  target: number,
+  amountMsat: number,
+  limits: RouteLimits = defaultLimits(amountMsat),
+): PathTree {
   const { nodeCount, rows } = net.graph;
-  const tree = emptyTree(nodeCount, target, amountMsat);
+  const tree = emptyTree(nodeCount, target, amountMsat, limits);
   const heap = new NodeHeap();
   const settled = new Uint8Array(nodeCount);
   tree.cost[target] = 0;
@@ -103,7 +59,7 @@ export function cheapestPaths(net: PathNet, target: number, amountMsat: number):
   for (let node = heap.pop(); node >= 0; node = heap.pop()) {
     if (settled[node] !== 0) continue;
     settled[node] = 1;
-    if (tree.hops[node]! >= MAX_HOPS - 1) continue;
+    if (tree.hops[node]! >= limits.maxHops - 1) continue;
     for (let slot = inStart[node]!; slot < inStart[node + 1]!; slot++) {
       const tail = inTail[slot]!;
       if (settled[tail] === 0 && relax(net, tree, slot, tail, node)) heap.push(tail, tree.cost[tail]!);
@@ -121,9 +77,9 @@ export function pathFrom(net: PathNet, tree: PathTree, caller: number): Path | u
     const head = outHead[out]!;
     if (tree.cost[head] === Number.POSITIVE_INFINITY) continue;
     const overMsat = crossing(net, tree, outSlot[out]!, head);
-    if (overMsat < 0) continue;
+    if (overMsat < 0 || overMsat - tree.amountMsat > tree.limits.maxFeeMsat) continue;
     const probability = tree.probability[head]! * carries(net, outSlot[out]!, head, overMsat);
-    const cost = overMsat - tree.amountMsat + tree.riskMsat[head]! + attemptCost(tree) / probability;
+    const cost = costOver(tree, head, overMsat, probability);
     if (cost < best) {
       best = cost;
       first = outSlot[out]!;
@@ -132,33 +88,89 @@ export function pathFrom(net: PathNet, tree: PathTree, caller: number): Path | u
   return first < 0 ? undefined : follow(net, tree, caller, first);
 }
 
-function follow(net: PathNet, tree: PathTree, caller: number, firstSlot: number): Path {
-  const { graph } = net;
-  const first = graph.rows.inArc[firstSlot]!;
-  const next = arcHead(graph, first);
-  const nodes = [caller];
-  const arcs = [first];
-  for (let node = next; node !== tree.target; node = arcHead(graph, tree.nextArc[node]!)) {
-    nodes.push(node);
-    arcs.push(tree.nextArc[node]!);
+/**
+ * The best path over one of the caller's own channels, which hold what they are told to hold; `caller` is -1 for one that is not
+ * announced. No path leads back through the caller.
+ */
+export function pathOverOwn(
+  net: PathNet,
+  tree: PathTree,
+  caller: number,
+  own: readonly OwnChannel[],
+): Path | undefined {
+  let found: Path | undefined;
+  let best = Number.POSITIVE_INFINITY;
+  for (const { peer, spendableMsat } of own) {
+    if (tree.cost[peer] === Number.POSITIVE_INFINITY) continue;
+    const { base, ppm } = inboundFees(net, caller, peer);
+    const overMsat = arriving(tree, peer, base, ppm);
+    if (overMsat > spendableMsat || overMsat - tree.amountMsat > tree.limits.maxFeeMsat) continue;
+    const cost = costOver(tree, peer, overMsat, tree.probability[peer]! * net.online[peer]!);
+    if (cost >= best) continue;
+    const rest = restOf(net, tree, peer);
+    if (caller >= 0 && rest.nodes.includes(caller)) continue;
+    const nodes = caller < 0 ? rest.nodes : [caller, ...rest.nodes];
+    const feeMsat = overMsat - tree.amountMsat;
+    found = { feeMsat, cltvDelta: tree.cltvDelta[peer]!, hops: rest.nodes.length, nodes, arcs: rest.arcs };
+    best = cost;
   }
-  nodes.push(tree.target);
+  return found;
+}
+
+/** What a peer asks for what arrives from the caller, where an announced channel of theirs says so; of several, the dearest. */
+function inboundFees({ graph, terms }: PathNet, caller: number, peer: number): { base: number; ppm: number } {
+  const { outStart, outHead, outSlot } = graph.rows;
+  const last = caller < 0 ? 0 : outStart[caller + 1]!;
+  let fees: { base: number; ppm: number } | undefined;
+  for (let out = caller < 0 ? 0 : outStart[caller]!; out < last; out++) {
+    if (outHead[out] !== peer) continue;
+    const at = outSlot[out]! * TERMS;
+    const [base, ppm] = [terms[at + IN_BASE]!, terms[at + IN_PPM]!];
+    fees = { base: Math.max(fees?.base ?? base, base), ppm: Math.max(fees?.ppm ?? ppm, ppm) };
+  }
+  return fees ?? { base: 0, ppm: 0 };
+}
+
+/** Fees, risk and expected failed attempts of a caller whose first arc carries so much to `head`. */
+function costOver(tree: PathTree, head: number, overMsat: number, probability: number): number {
+  return overMsat - tree.amountMsat + tree.riskMsat[head]! + attemptCost(tree) / probability;
+}
+
+function follow(net: PathNet, tree: PathTree, caller: number, firstSlot: number): Path {
+  const first = net.graph.rows.inArc[firstSlot]!;
+  const next = arcHead(net.graph, first);
+  const rest = restOf(net, tree, next);
   const feeMsat = crossing(net, tree, firstSlot, next) - tree.amountMsat;
-  return { feeMsat, cltvDelta: tree.cltvDelta[next]!, nodes, arcs };
+  const nodes = [caller, ...rest.nodes];
+  return { feeMsat, cltvDelta: tree.cltvDelta[next]!, hops: rest.nodes.length, nodes, arcs: [first, ...rest.arcs] };
+}
+
+/** The nodes from `next` to the target, both included, and the arcs between. */
+function restOf({ graph }: PathNet, tree: PathTree, next: number): { nodes: number[]; arcs: number[] } {
+  const [nodes, arcs]: [number[], number[]] = [[next], []];
+  for (let node = next; node !== tree.target; node = arcHead(graph, tree.nextArc[node]!)) {
+    arcs.push(tree.nextArc[node]!);
+    nodes.push(arcHead(graph, tree.nextArc[node]!));
+  }
+  return { nodes, arcs };
 }
 
 /** What must cross the arc at `slot` so that its head can go on; negative when the arc does not admit that. */
 function crossing(net: PathNet, tree: PathTree, slot: number, head: number): number {
   const { terms } = net;
   const at = slot * TERMS;
-  let overMsat = tree.forwardsMsat[head]!;
-  if (head !== tree.target) {
-    const asks = tree.asksMsat[head]!;
-    const inbound = terms[at + IN_BASE]! + Math.trunc(((overMsat + asks) * terms[at + IN_PPM]!) / 1e6);
-    // A node that gives back more than it asks still forwards the whole: LND counts no negative fee.
-    overMsat += Math.max(0, asks + inbound);
-  }
+  const overMsat = arriving(tree, head, terms[at + IN_BASE]!, terms[at + IN_PPM]!);
   return overMsat >= terms[at + LEAST]! && overMsat <= terms[at + MOST]! ? overMsat : -1;
+}
+
+/** What must arrive at `head`, which asks these fees for it besides, so that it can go on. */
+function arriving(tree: PathTree, head: number, inBase: number, inPpm: number): number {
+  const forwards = tree.forwardsMsat[head]!;
+  if (head === tree.target) return forwards;
+  const asks = tree.asksMsat[head]!;
+  const given = inBase + Math.trunc(((forwards + asks) * inPpm) / 1e6);
+  // A node that gives back more than it asks still forwards the whole: LND counts no negative fee.
+  return forwards + Math.max(0, asks + given);
 }
 
 /** Probability that an arc carries an amount to a node that is online, before any evidence. */
@@ -169,11 +181,11 @@ function carries(net: PathNet, slot: number, head: number, overMsat: number): nu
 /** Offers `tail` the way over an arc; true if that is better than what it had. */
 function relax(net: PathNet, tree: PathTree, slot: number, tail: number, head: number): boolean {
   const overMsat = crossing(net, tree, slot, head);
-  if (overMsat < 0) return false;
+  if (overMsat < 0 || overMsat - tree.amountMsat > tree.limits.maxFeeMsat) return false;
   const { terms } = net;
   const at = slot * TERMS;
   const lock = tree.cltvDelta[head]! + terms[at + DELTA]!;
-  if (lock > MAX_CLTV) return false;
+  if (lock > tree.limits.maxCltvDelta) return false;
   const asks = terms[at + BASE]! + Math.floor((overMsat * terms[at + PPM]!) / 1e6);
   const risk = tree.riskMsat[head]! + overMsat * terms[at + DELTA]! * RISK_PER_MSAT_BLOCK;
   const price = overMsat + asks - tree.amountMsat + risk;
@@ -198,10 +210,11 @@ function attemptCost(tree: PathTree): number {
   return ATTEMPT_BASE_MSAT + ATTEMPT_RATIO * tree.amountMsat;
 }
 
-function emptyTree(nodeCount: number, target: number, amountMsat: number): PathTree {
+function emptyTree(nodeCount: number, target: number, amountMsat: number, limits: RouteLimits): PathTree {
   return {
     target,
     amountMsat,
+    limits,
     cost: new Float64Array(nodeCount).fill(Number.POSITIVE_INFINITY),
     nextArc: new Int32Array(nodeCount).fill(-1),
     forwardsMsat: new Float64Array(nodeCount),

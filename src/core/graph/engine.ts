@@ -1,37 +1,51 @@
 /** Passes over one sample of worlds, remembered: questions about the same amounts and targets come again and again. */
 
-import { WORDS } from "./bits.ts";
+import { WORDS, type WorldSet } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
-import { cheapestPaths, type PathNet, type PathTree, preparePaths, repackChannel } from "./cheapest-path.ts";
+import { cheapestPaths, type PathTree } from "./cheapest-path.ts";
 import { findHub } from "./hub.ts";
-import { type Hub, reachAnyOf, reachFrom, reachTarget, type Start } from "./reach.ts";
+import { openLimitedPasses } from "./limited-passes.ts";
+import { type Aim, type Limit, nameOf } from "./limits.ts";
+import { type PathNet, preparePaths, repackChannel } from "./path-net.ts";
+import { type Hub, reachFromAnyOf, reachTarget, type Start } from "./reach.ts";
+import { remember } from "./remember.ts";
 import { drawMasks, type Masks, maskChannel, maskPairs, type Worlds } from "./worlds.ts";
 
 /** The amounts whose masks are kept at hand, in msat: half decades from 1k to 3M sat. One per word of a set of worlds. */
 export const AMOUNT_GRID_MSAT = [1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9, 3e9] as const;
 
 /** The group of worlds whose shape is nearest to the fitted one. */
-const CENTRAL_GROUP = 4;
+export const CENTRAL_GROUP = 4;
 
 /** Answers of one world sample. Same arguments, same answer; only the time to give it depends on what came before. */
 export type ReachEngine = {
   readonly graph: ChannelGraph;
   readonly worlds: Worlds;
   masks(amountMsat: number): Masks;
-  /** By node: the worlds in which it reaches the target. */
+  /** By node: the worlds in which it reaches the target, whatever it takes. */
   toTarget(target: number, amountMsat: number): Int32Array;
-  /** The same for several ends at once; not remembered. */
-  toAnyOf(starts: readonly Start[], amountMsat: number): Int32Array;
-  /** By node: the worlds in which the caller reaches it. */
-  fromCaller(caller: number, amountMsat: number): Int32Array;
+  /** By node: the worlds in which it is reached from the starts, whatever it takes. Not remembered. */
+  onward(amountMsat: number, starts: readonly Start[]): Int32Array;
+  /** By node: worlds in which it, as one that forwards, surely reaches the target within the limits. */
+  within(aim: Aim): Int32Array;
+  /** The same from nodes that hold a channel to the target, in the worlds in which that carries. Not remembered. */
+  withinFrom(aim: Aim, starts: readonly Start[]): Int32Array;
+  /** The same under other masks than the worlds'. Not remembered. */
+  withinUnder(aim: Aim, masks: Masks): Int32Array;
+  /** Of these worlds, on a closer look, those in which a node surely reaches the target within the limits. Not remembered. */
+  lookAgain(aim: Aim, worlds: WorldSet): Int32Array;
+  /** Of these worlds, those in which a node may reach the target within one of the limits. Not remembered. */
+  keeping(aim: Aim, limit: Limit, worlds: WorldSet): Int32Array;
   /**
    * By node, a first look at the whole grid in one pass: word j holds the central group's worlds in which the node reaches
    * the target with amount j of the grid.
    */
   gridTo(target: number): Int32Array;
   readonly net: PathNet;
-  /** Best paths to the target from everywhere. */
-  pathsTo(target: number, amountMsat: number): PathTree;
+  /** Best paths to the target from everywhere, within the limits. */
+  pathsTo(aim: Aim): PathTree;
+  /** What is computed from a caller's announced channels, under a name; nothing that a caller told us may be in it. */
+  remember(name: string, make: () => Int32Array): Int32Array;
   /** Takes in what changed in place: policies of these channels, but not whether they are enabled. */
   refresh(channels: Iterable<number>): void;
   /** All masks that are remembered. */
@@ -54,6 +68,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
   const hubs = remember<Hub>(MASKS_KEPT);
   const hubOf = (amountMsat: number) => hubs.get(`${amountMsat}`, () => findHub(graph, masksOf(amountMsat)));
   let grid: { masks: Masks; hub: Hub } | undefined;
+  const limited = openLimitedPasses(net, masksOf);
   const joinGrid = () => {
     const masks = joinAmounts(AMOUNT_GRID_MSAT.map(masksOf));
     return { masks, hub: findHub(graph, masks) };
@@ -67,11 +82,13 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
       passes.get(`to ${target} ${amountMsat}`, () =>
         reachTarget(graph, masksOf(amountMsat), target, hubOf(amountMsat)),
       ),
-    toAnyOf: (starts, amountMsat) => reachAnyOf(graph, masksOf(amountMsat), starts, hubOf(amountMsat)),
-    fromCaller: (caller, amountMsat) =>
-      passes.get(`from ${caller} ${amountMsat}`, () =>
-        reachFrom(graph, masksOf(amountMsat), caller, hubOf(amountMsat)),
-      ),
+    onward: (amountMsat, starts) => reachFromAnyOf(graph, masksOf(amountMsat), starts, hubOf(amountMsat)),
+    within: (aim) =>
+      passes.get(`within ${aim.target} ${aim.amountMsat} ${nameOf(aim.limits)}`, () => limited.within(aim)),
+    withinFrom: limited.withinFrom,
+    withinUnder: limited.withinUnder,
+    lookAgain: limited.lookAgain,
+    keeping: limited.keeping,
     gridTo: (target) => {
       grid ??= joinGrid();
       const { masks: joined, hub } = grid;
@@ -79,17 +96,21 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
     },
     refresh: (channels) => {
       const touched = [...withPairs(worlds, channels)];
-      for (const channel of touched) repackChannel(net, channel);
+      const asksAnew = touched.map((channel) => repackChannel(net, channel)).some(Boolean);
       trees.forget();
+      if (limited.refresh(touched, asksAnew)) passes.forget();
       // Most updates are of fees alone: they change what a path costs, and not what any channel carries.
       const same = [...masks.all()].map((each) => redrawChannels(worlds, touched, each));
       if (same.every(Boolean)) return;
       passes.forget();
       hubs.forget();
+      limited.forget();
       grid = undefined;
     },
     remembered: masks.all,
-    pathsTo: (target, amountMsat) => trees.get(`${target} ${amountMsat}`, () => cheapestPaths(net, target, amountMsat)),
+    remember: (name, make) => passes.get(name, make),
+    pathsTo: ({ target, amountMsat, limits }) =>
+      trees.get(`${target} ${amountMsat} ${nameOf(limits)}`, () => cheapestPaths(net, target, amountMsat, limits)),
   };
 }
 
@@ -123,21 +144,4 @@ function redrawChannels(worlds: Worlds, channels: readonly number[], { amountMsa
   }
   maskPairs(worlds, amountMsat, words);
   return drawn.every((at, i) => before[i]!.every((word, g) => word === words[at + g]));
-}
-
-/** A memory of the `size` values used last. */
-function remember<Value>(size: number) {
-  const kept = new Map<string, Value>();
-  return {
-    all: () => kept.values(),
-    forget: () => kept.clear(),
-    get(key: string, make: () => Value): Value {
-      const value = kept.get(key) ?? make();
-      // A Map lists keys in the order they were set: the first is the one used longest ago.
-      kept.delete(key);
-      kept.set(key, value);
-      if (kept.size > size) kept.delete(kept.keys().next().value!);
-      return value;
-    },
-  };
 }

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { syntheticGraph } from "../../testing/synthetic-graph.ts";
+import { everyWorld } from "./bits.ts";
 import { diffGraphs } from "./change.ts";
 import { type ChannelGraph, findChannel } from "./channel-graph.ts";
 import { createReachEngine } from "./engine.ts";
 import { type Evolution, evolveWorldsInSteps } from "./evolve-worlds.ts";
+import { defaultLimits } from "./limits.ts";
 import { openLiveGraph } from "./live-graph.ts";
 import { type FittedPrior, UNFITTED } from "./prior.ts";
 import { type ChannelRecord, graphFromRecords } from "./records.ts";
@@ -77,9 +79,11 @@ test("an engine that hears of changed policies answers as a new one does", () =>
   const live = openLiveGraph(graph);
   const engine = createReachEngine(sampleWorlds(live.graph, SEED));
   const [target, caller] = [1, 30];
-  const before = AMOUNTS.map((amount) => engine.toTarget(target, amount));
+  const aimed = (amountMsat: number) => ({ target, amountMsat, limits: defaultLimits(amountMsat) });
+  const before = AMOUNTS.map((amount) => engine.within(aimed(amount)));
   engine.gridTo(target);
-  engine.pathsTo(target, 1e8);
+  engine.pathsTo(aimed(1e8));
+  engine.remember("caller", () => new Int32Array(1));
   const changed = channels.slice(0, 60).map((channel) => {
     const policy1 = { ...channel.policy1!, minHtlcMsat: 5e7, feePpm: 9_000, inboundFeePpm: -50 };
     return { ...channel, policy1 };
@@ -91,12 +95,16 @@ test("an engine that hears of changed policies answers as a new one does", () =>
 
   const anew = createReachEngine(sampleWorlds(after, SEED));
   const answers = (one: typeof engine) => [
-    AMOUNTS.map((amount) => [one.toTarget(target, amount), one.fromCaller(caller, amount), one.masks(amount)]),
+    AMOUNTS.map((amount) => [one.within(aimed(amount)), one.masks(amount)]),
     one.gridTo(target),
-    one.pathsTo(target, 1e8),
+    one.pathsTo(aimed(1e8)),
+    one.lookAgain(aimed(1e8), everyWorld()),
+    one.keeping(aimed(1e8), "maxFeeMsat", everyWorld()),
+    one.onward(1e8, [{ node: caller, worlds: everyWorld() }]),
+    one.remember("caller", () => new Int32Array(2)),
   ];
   expect(answers(engine)).toEqual(answers(anew));
-  expect(AMOUNTS.map((amount) => engine.toTarget(target, amount))).not.toEqual(before);
+  expect(AMOUNTS.map((amount) => engine.within(aimed(amount)))).not.toEqual(before);
 });
 
 function evolve(worlds: Worlds, graph: ChannelGraph, beliefs: Beliefs): Evolution {

@@ -8,6 +8,7 @@
 import { everyWorld, WORDS } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
 import { type Hub, reachAnyOf, reachFromAnyOf, type Start } from "./reach.ts";
+import type { Rounds, RoundsPasses } from "./reach-rounds.ts";
 import type { Masks } from "./worlds.ts";
 
 /** Nodes that may be the hub of some world: the next one where those before it are offline. */
@@ -17,6 +18,16 @@ const CANDIDATES = 8;
 export function findHub(graph: ChannelGraph, masks: Masks): Hub {
   const starts = pickHubs(graph, masks);
   return { reaches: reachAnyOf(graph, masks, starts), reachedBy: reachFromAnyOf(graph, masks, starts) };
+}
+
+/** The same over few arcs, half of the rounds each way, less one that a start may use besides. A start and the hub are one route then. */
+export function findHubWithin(graph: ChannelGraph, masks: Masks, passes: RoundsPasses, { isUsed, count }: Rounds): Hub {
+  const starts = pickHubs(graph, masks);
+  const to = Math.ceil((count - 1) / 2);
+  return {
+    reaches: passes.backward(masks, starts, { isUsed, count: to }),
+    reachedBy: passes.forward(masks, starts, { isUsed, count: count - 1 - to }),
+  };
 }
 
 /** In each world the first of the nodes with most directions that is online. */

@@ -69,7 +69,7 @@ export function withoutSlots(masks: Masks, slots: Iterable<number>): Masks {
 }
 
 /** What a backward pass can bring to any node: whatever some arc into a start lets through, where the start holds. */
-function ceilingOf(graph: ChannelGraph, masks: Masks, starts: readonly Start[]): WorldSet {
+export function ceilingOf(graph: ChannelGraph, masks: Masks, starts: readonly Start[]): WorldSet {
   const { inStart } = graph.rows;
   const ceiling = new Int32Array(WORDS);
   for (const { node, worlds } of starts) {
@@ -117,7 +117,8 @@ function startPass(graph: ChannelGraph, starts: readonly Start[], near?: Int32Ar
   return pass;
 }
 
-function joinByHub(starts: readonly Start[], near: Int32Array, far: Int32Array): Int32Array {
+/** By node: the worlds in which it joins a start by way of the hub. */
+export function joinByHub(starts: readonly Start[], near: Int32Array, far: Int32Array): Int32Array {
   const joined = new Int32Array(WORDS);
   for (const { node, worlds } of starts) {
     for (let g = 0; g < WORDS; g++) joined[g]! |= worlds[g]! & near[node * WORDS + g]!;

@@ -1,13 +1,14 @@
 /** What else the caller could do: another amount, another first or last hop, another node to pay. At most one of each. */
 import { countBits, countWorlds, GROUP, WORDS, worldsAt } from "../graph/bits.ts";
 import { inboundCount, nodeKeyHex } from "../graph/channel-graph.ts";
-import { AMOUNT_GRID_MSAT } from "../graph/engine.ts";
-import { type Chance, chanceOf, chanceOfWorlds, groupRatios } from "../score/interval.ts";
+import { AMOUNT_GRID_MSAT, CENTRAL_GROUP } from "../graph/engine.ts";
+import { type Chance, chanceOfWorlds } from "../score/interval.ts";
 import type { Msat } from "../units.ts";
-import { chanceFrom, firstHops, type IntentCase, ratioOf, throughPeer } from "./case.ts";
+import { CLEAR_GAIN, chanceOfOther, type IntentCase, onwardFrom, peersOf, ratioOf, throughPeer } from "./case.ts";
 import { PAY_FROM } from "./decide.ts";
 import type { Alternative } from "./decision.ts";
-import { bestChannelFrom, bestChannelTo, CLEAR_GAIN } from "./reasons.ts";
+import { isKnown } from "./payer.ts";
+import { bestChannelFrom, bestChannelTo } from "./reasons.ts";
 import { amountText, nodeText } from "./wording.ts";
 
 /** Up to three alternatives, the likeliest first. */
@@ -18,9 +19,9 @@ export function findAlternatives(question: IntentCase): Alternative[] {
 
 /** The largest amount of the grid that arrives with probability 0.9, above or below what was asked. */
 function otherAmount(question: IntentCase): Alternative | undefined {
-  const { amountMsat, chance, target, engine } = question;
+  const { amountMsat, chance } = question;
   const sure = chance.probability >= PAY_FROM;
-  const at = (amount: number) => chanceFrom(question, engine.toTarget(target, amount));
+  const at = (amount: number) => chanceOfOther(question, { amountMsat: amount });
   const isSure = (amount: number) => at(amount).probability >= PAY_FROM;
   // Below the grid it is minimums that decide, so the way out is up, as it is for a payment that is sure already.
   const up = sure || amountMsat < AMOUNT_GRID_MSAT[0];
@@ -40,13 +41,22 @@ function otherAmount(question: IntentCase): Alternative | undefined {
   return other.probability >= chance.probability + CLEAR_GAIN ? amountAlternative(smaller, other, false) : undefined;
 }
 
-/** Index of the largest amount that a look at 32 worlds finds sure, or -1. */
+/** Index of the largest amount that a look at 32 worlds finds sure, whatever the route costs, or -1. */
 function lastSure(question: IntentCase, grid: readonly number[]): number {
-  const sets = question.engine.gridTo(question.target);
+  const { engine, caller, own } = question;
+  const sets = engine.gridTo(question.target);
   return grid.findLastIndex((amount) => {
     const word = AMOUNT_GRID_MSAT.indexOf(amount as (typeof AMOUNT_GRID_MSAT)[number]);
+    if (own) {
+      let worlds = 0;
+      for (const { peer, spendableMsat } of own) {
+        if (spendableMsat < amount) continue;
+        worlds |= sets[peer * WORDS + word]! & engine.worlds.online[peer * WORDS + CENTRAL_GROUP]!;
+      }
+      return countBits(worlds) / GROUP >= PAY_FROM;
+    }
     const ratio = (node: number) => countBits(sets[node * WORDS + word]!) / GROUP;
-    if (question.caller >= 0) return ratio(question.caller) >= PAY_FROM;
+    if (caller >= 0) return ratio(caller) >= PAY_FROM;
     const others = question.references.filter(({ node }) => node !== question.target);
     const total = others.reduce((sum, { weight }) => sum + weight, 0);
     return others.reduce((sum, { node, weight }) => sum + weight * ratio(node), 0) >= PAY_FROM * total;
@@ -63,16 +73,17 @@ function amountAlternative(amountMsat: number, chance: Chance, more: boolean): A
 function otherHop(question: IntentCase): Alternative | undefined {
   const floor = question.chance.probability + CLEAR_GAIN;
   const { graph } = question;
-  let own = -1;
-  let ownRatio = 0;
-  for (const { peer } of firstHops(question)) {
-    if (peer === question.target) continue;
-    const ratio = ratioOf(throughPeer(question, peer));
-    if (ratio > ownRatio) [own, ownRatio] = [peer, ratio];
+  let peer = -1;
+  let peerRatio = 0;
+  for (const each of peersOf(question)) {
+    if (each === question.target && !question.own) continue;
+    const ratio = ratioOf(throughPeer(question, each));
+    if (ratio > peerRatio) [peer, peerRatio] = [each, ratio];
   }
-  if (own >= 0 && ownRatio >= floor) {
-    const text = `Send through ${nodeText(graph, own)}, if the channel there holds the amount.`;
-    return hopAlternative(question, "send-through-peer", own, text, chanceOfWorlds(throughPeer(question, own)));
+  if (peer >= 0 && peerRatio >= floor) {
+    const held = question.own ? "once the channel there holds" : "if the channel there holds";
+    const text = `Send through ${nodeText(graph, peer)}, ${held} the amount.`;
+    return hopAlternative(question, "send-through-peer", peer, text, chanceOfWorlds(throughPeer(question, peer)));
   }
   const to = bestChannelTo(question);
   const from = bestChannelFrom(question);
@@ -108,7 +119,7 @@ function hopAlternative(
 
 /** A neighbour of the target that the caller reaches more surely: useful where both offer the same. */
 function otherTarget(question: IntentCase): Alternative | undefined {
-  const { graph, caller, target, engine, amountMsat, chance } = question;
+  const { graph, caller, target, chance } = question;
   const { inStart, inTail, outStart, outHead } = graph.rows;
   const neighbours = new Set([
     ...inTail.subarray(inStart[target]!, inStart[target + 1]!),
@@ -121,13 +132,15 @@ function otherTarget(question: IntentCase): Alternative | undefined {
   const byInbound = (a: number, b: number) => (inboundCount(graph, b) > inboundCount(graph, a) ? b : a);
   let other = live.reduce(byInbound);
   let otherChance: Chance;
-  if (caller >= 0) {
-    const forward = engine.fromCaller(caller, amountMsat);
+  if (isKnown(question)) {
+    const forward = onwardFrom(question);
     const worlds = (node: number) => countWorlds(forward, node);
     other = live.reduce((a, b) => (worlds(a) === worlds(b) ? byInbound(a, b) : worlds(b) > worlds(a) ? b : a));
-    otherChance = chanceOf(groupRatios(worldsAt(forward, other)));
+    otherChance = chanceOfWorlds(worldsAt(forward, other));
+    const promises = otherChance.probability >= chance.probability + CLEAR_GAIN;
+    if (promises && question.isLimited) otherChance = chanceOfOther(question, { target: other });
   } else {
-    otherChance = chanceFrom({ ...question, target: other }, engine.toTarget(other, amountMsat));
+    otherChance = chanceOfOther(question, { target: other });
   }
   if (otherChance.probability < chance.probability + CLEAR_GAIN) return undefined;
   const text = `Pay ${nodeText(graph, other)}, a neighbour of the target, if it offers the same.`;

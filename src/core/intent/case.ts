@@ -1,44 +1,58 @@
 /** One question about one sample of worlds, with the sets of worlds that its answer is read from. */
 import { both, countBits, countWorlds, either, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
 import { type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
+import type { Path } from "../graph/cheapest-path.ts";
 import type { ReachEngine } from "../graph/engine.ts";
+import { type Aim, defaultLimits, nameOf, type RouteLimits } from "../graph/limits.ts";
+import { type FirstHop, hopsOverOwn } from "../graph/own-channels.ts";
 import { policyAdmits } from "../graph/worlds.ts";
-import { type Chance, chanceOf, groupRatios } from "../score/interval.ts";
-import { meanOfCallers } from "../score/mean-of-callers.ts";
-import type { ReferenceCaller } from "../score/references.ts";
+import type { Chance } from "../score/interval.ts";
+import { judge, routeOf } from "./judge.ts";
+import type { Payer } from "./payer.ts";
+
+/** A change smaller than this is not worth a sentence: the sampling error of a difference is about half of it. */
+export const CLEAR_GAIN = 0.05;
 
 /** Everything the parts of an answer share. */
-export type IntentCase = {
+export type IntentCase = Payer & {
   readonly engine: ReachEngine;
   readonly graph: ChannelGraph;
-  /** Index of the caller, or -1 when the graph does not know it. */
-  readonly caller: number;
-  /** Who stands for a caller that the graph does not know. */
-  readonly references: readonly ReferenceCaller[];
   readonly target: number;
   readonly amountMsat: number;
-  /** By node: the worlds in which it reaches the target. */
-  readonly reached: Int32Array;
+  readonly limits: RouteLimits;
+  /** The same limits for another amount: LND's depend on it. */
+  readonly limitsAt: (amountMsat: number) => RouteLimits;
+  /** By node: the worlds in which it, as one that forwards, surely reaches the target within the limits. */
+  readonly within: Int32Array;
+  /** Worlds in which the caller surely does; none for a caller of which nothing is known. */
+  readonly leaves: WorldSet;
+  /** Whether the caller set a limit itself, or LND's cost it something here: only then other ends are held to them too. */
+  readonly isLimited: boolean;
+  readonly path: Path | undefined;
   readonly chance: Chance;
 };
 
-/** Prepares a case: one backward pass, unless the engine remembers it. */
+/** Prepares a case: one backward pass, unless the engine remembers it, and another where limits leave a doubt. */
 export function openCase(
   engine: ReachEngine,
-  references: readonly ReferenceCaller[],
-  caller: number,
+  payer: Payer,
   target: number,
   amountMsat: number,
+  limitsAt: (amountMsat: number) => RouteLimits,
 ): IntentCase {
-  const reached = engine.toTarget(target, amountMsat);
-  const parts = { engine, graph: engine.graph, caller, references, target, amountMsat, reached };
-  return { ...parts, chance: chanceFrom(parts, reached) };
+  const aim = { target, amountMsat, limits: limitsAt(amountMsat) };
+  const { chance, leaves, ...judged } = judge(engine, payer, aim);
+  const isLimited = judged.isLimited || nameOf(aim.limits) !== nameOf(defaultLimits(amountMsat));
+  const path = routeOf(engine, payer, aim);
+  const within = engine.within(aim);
+  return { ...payer, engine, graph: engine.graph, ...aim, limitsAt, within, leaves, isLimited, path, chance };
 }
 
-/** The caller's chance by a pass towards a target; a caller nobody knows has the mean of the reference callers. */
-export function chanceFrom(who: Pick<IntentCase, "caller" | "references" | "target">, reached: Int32Array): Chance {
-  if (who.caller >= 0) return chanceOf(groupRatios(reached, who.caller));
-  return chanceOf(meanOfCallers(who.references, who.target, reached));
+/** The chance of the same payer with another amount, target or limit, as a question about that would find it. */
+export function chanceOfOther(question: IntentCase, other: Partial<Aim>): Chance {
+  const amountMsat = other.amountMsat ?? question.amountMsat;
+  const limits = other.limits ?? question.limitsAt(amountMsat);
+  return judge(question.engine, question, { target: other.target ?? question.target, amountMsat, limits }).chance;
 }
 
 /** Enabled arcs into the target that admit the amount, by slot. */
@@ -51,16 +65,24 @@ export function lastHopSlots(question: IntentCase): number[] {
   return slots;
 }
 
-/** Enabled arcs out of the caller that admit the amount, as pairs of slot and peer. */
-export function firstHops(question: IntentCase): { slot: number; peer: number }[] {
-  const { graph, caller, amountMsat } = question;
+/** Channels out of the caller that admit the amount or, where it told what they hold, that hold it. */
+export function firstHops(question: IntentCase): FirstHop[] {
+  const { engine, graph, caller, own, amountMsat } = question;
+  const masks = engine.masks(amountMsat);
+  if (own) return hopsOverOwn(masks, own);
   const { outStart, outArc, outHead, outSlot } = graph.rows;
-  const hops: { slot: number; peer: number }[] = [];
+  const hops: FirstHop[] = [];
   if (caller < 0) return hops;
   for (let out = outStart[caller]!; out < outStart[caller + 1]!; out++) {
-    if (policyAdmits(graph, outArc[out]!, amountMsat)) hops.push({ slot: outSlot[out]!, peer: outHead[out]! });
+    if (!policyAdmits(graph, outArc[out]!, amountMsat)) continue;
+    hops.push({ peer: outHead[out]!, worlds: worldsAt(masks.words, outSlot[out]!) });
   }
   return hops;
+}
+
+/** Peers the caller could send the amount through if it held it there. */
+export function peersOf(question: IntentCase): number[] {
+  return question.own?.map(({ peer }) => peer) ?? firstHops(question).map(({ peer }) => peer);
 }
 
 /** Worlds in which at least one of these arcs carries the amount to a node that is online. */
@@ -71,7 +93,23 @@ export function anyOf(question: IntentCase, slots: readonly number[]): WorldSet 
 
 /** Worlds in which a payment that already is at `peer` reaches the target: what a funded channel to it would give. */
 export function throughPeer(question: IntentCase, peer: number): WorldSet {
-  return both(worldsAt(question.reached, peer), worldsAt(question.engine.worlds.online, peer));
+  return both(worldsAt(question.within, peer), worldsAt(question.engine.worlds.online, peer));
+}
+
+/** By node: the worlds in which the caller reaches it, whatever it takes. */
+export function onwardFrom(question: IntentCase): Int32Array {
+  const { engine, caller, own, amountMsat } = question;
+  const starts = firstHops(question).map(({ peer, worlds }) => ({ node: peer, worlds }));
+  const pass = () => engine.onward(amountMsat, starts);
+  // What the caller told us is in this pass, and stays in it.
+  return own ? pass() : engine.remember(`onward ${caller} ${amountMsat}`, pass);
+}
+
+/** Worlds in which the caller surely reaches another node within the limits, less so many hops. */
+export function leavesFor(question: IntentCase, node: number, sparedHops: number): WorldSet {
+  const { engine, amountMsat, limits } = question;
+  const spared = { ...limits, maxHops: limits.maxHops - sparedHops };
+  return judge(engine, question, { target: node, amountMsat, limits: spared }).leaves;
 }
 
 /** Share of all worlds. */
@@ -83,30 +121,29 @@ export function ratioOf(worlds: WorldSet): number {
 export type NewChannel = { readonly node: number; readonly worlds: WorldSet };
 
 /**
- * The node whose funded channel adds most to the worlds `own`, where node p adds `sets[p] ∩ gates[p]`; undefined when
+ * The node whose funded channel adds most to the worlds the caller has, where node p adds `sets[p] ∩ gates[p]`; undefined when
  * none adds anything. The node with more inbound channels wins a tie. Looks at every node, so it allocates nothing.
  */
 export function bestChannel(
   question: IntentCase,
-  own: WorldSet,
   sets: Int32Array,
   gates: (node: number) => number,
-  gate: Int32Array,
 ): NewChannel | undefined {
-  const { graph, caller, target } = question;
+  const { graph, caller, target, leaves, engine } = question;
+  const gate = engine.worlds.online;
   let best = -1;
-  let bestCount = countWorlds(own);
+  let bestCount = countWorlds(leaves);
   for (let node = 0; node < graph.nodeCount; node++) {
     const inbound = inboundCount(graph, node);
     if (inbound === 0 || node === caller || node === target) continue;
     const at = gates(node);
     let count = 0;
-    for (let g = 0; g < WORDS; g++) count += countBits(own[g]! | (sets[node * WORDS + g]! & gate[at + g]!));
+    for (let g = 0; g < WORDS; g++) count += countBits(leaves[g]! | (sets[node * WORDS + g]! & gate[at + g]!));
     if (count < bestCount || (count === bestCount && (best < 0 || inbound <= inboundCount(graph, best)))) continue;
     best = node;
     bestCount = count;
   }
   if (best < 0) return undefined;
   const gained = worldsAt(sets, best).map((word, g) => word & gate[gates(best) + g]!);
-  return { node: best, worlds: either(own, gained) };
+  return { node: best, worlds: either(leaves, gained) };
 }

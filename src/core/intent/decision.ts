@@ -11,8 +11,22 @@ export type DecisionRequest = {
   readonly target: string;
   readonly caller: string | undefined;
   readonly amount: Msat;
+  /** What the caller allows a route; where it says nothing, what LND allows by default. */
+  readonly limits?: AskedLimits | undefined;
+  /** The channels the caller can send over, all of them; they are used for this answer and kept nowhere. */
+  readonly callerChannels?: readonly CallerChannel[] | undefined;
   readonly now: UnixSeconds;
 };
+
+/** Fees on top of the amount, blocks on top of the target's own final delta, and channels from caller to target. */
+export type AskedLimits = {
+  readonly maxFee?: Msat | undefined;
+  readonly maxCltvDelta?: number | undefined;
+  readonly maxHops?: number | undefined;
+};
+
+/** A channel of the caller's, announced or not: its peer's key, and what can be sent over it at once. */
+export type CallerChannel = { readonly peer: string; readonly spendable: Msat };
 
 /** What to do. `insufficient` means that too little is known to say anything. */
 export type Verdict = "pay" | "caution" | "avoid" | "insufficient";
@@ -36,8 +50,10 @@ export type ReasonCode =
   | "last-hop-decides"
   | "single-inbound-channel"
   | "target-may-be-offline"
+  | "fee-limit-decides"
+  | "lock-limit-decides"
+  | "hop-limit-decides"
   | "no-route-within-limits"
-  | "fee-above-common-limit"
   | "many-ways-in";
 
 /** Something else the caller could do, with its own probability in the same worlds. */
@@ -67,11 +83,15 @@ export type UnknownCode =
   | "target-never-tried"
   | "caller-balances"
   | "caller-not-in-graph"
+  | "caller-peer-unknown"
   | "graph-stale"
   | "unannounced-channels"
   | "single-part-only";
 
-/** The route that an LND-like sender tries first: its nodes, caller and target included. The lock excludes the target's delta. */
+/**
+ * The route that an LND-like sender tries first: its nodes, target included, and the caller where it is announced. The lock excludes
+ * the target's delta.
+ */
 export type Route = {
   readonly feeMsat: Msat;
   readonly cltvDelta: number;
@@ -105,13 +125,15 @@ export type StatedBelief = BeliefVersion & { readonly prior: FittedPrior };
 /** The answer. Where nothing can be said the interval is everything, and the probability what is known: 0. */
 export type Decision = {
   readonly verdict: Verdict;
-  /** Probability that some route works within the sender's retries. */
+  /** Probability that some route within the limits works within the sender's retries. */
   readonly probability: number;
   /** 90 % interval of it. */
   readonly interval: Interval;
   /** Probability that the first route tried works. */
   readonly firstTryProbability: number;
   readonly route: Route | null;
+  /** What a route was allowed. */
+  readonly limits: { readonly maxFeeMsat: Msat; readonly maxCltvDelta: number; readonly maxHops: number };
   readonly reasons: readonly Reason[];
   /** At most three, the likeliest first. */
   readonly alternatives: readonly Alternative[];

@@ -1,39 +1,42 @@
 /** Why the answer is what it is: where the payment would break, and what the probability becomes if that part is mended. */
 import { both, countWorlds, either, everyWorld, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
 import { inboundCount, outboundCount, POLICY_KNOWN } from "../graph/channel-graph.ts";
-import { defaultFeeLimitMsat, type Path } from "../graph/cheapest-path.ts";
-import { reachTarget, withoutSlots } from "../graph/reach.ts";
+import { withoutSlots } from "../graph/reach.ts";
 import { usableMsat } from "../graph/worlds.ts";
 import { chanceOfWorlds } from "../score/interval.ts";
 import {
   anyOf,
   bestChannel,
-  chanceFrom,
+  CLEAR_GAIN,
+  chanceOfOther,
   firstHops,
   type IntentCase,
   lastHopSlots,
+  leavesFor,
   type NewChannel,
+  onwardFrom,
+  peersOf,
   ratioOf,
   throughPeer,
 } from "./case.ts";
 import { PAY_FROM } from "./decide.ts";
 import type { Reason } from "./decision.ts";
+import { chanceBy, judgeUnder } from "./judge.ts";
+import { explainLimits } from "./limit-reasons.ts";
+import { isKnown } from "./payer.ts";
 import { amountText, countText, nodeText, percentText } from "./wording.ts";
 
 const MOST_REASONS = 4;
-/** A change smaller than this is not worth a sentence: the sampling error of a difference is about half of it. */
-export const CLEAR_GAIN = 0.05;
-
 /** The reasons of a case, the weightiest first. */
-export function explain(question: IntentCase, path: Path | undefined): Reason[] {
+export function explain(question: IntentCase): Reason[] {
   const blocked = explainBlock(question);
   if (blocked) return [blocked];
   const weak = question.chance.probability < PAY_FROM;
   const reasons = [
+    explainLimits(question),
     weak ? explainBottleneck(question) : explainStrength(question),
     explainSingleInbound(question),
     weak ? explainOffline(question) : undefined,
-    explainRoute(question, path),
   ];
   return reasons.filter((reason) => reason !== undefined).slice(0, MOST_REASONS);
 }
@@ -62,13 +65,15 @@ function explainBlock(question: IntentCase): Reason | undefined {
       wouldChange: mendLastHop(question),
     };
   }
-  if (lastHopSlots(question).length === 0) return explainLimits(question);
-  if (caller >= 0 && firstHops(question).length === 0) {
-    const why =
-      outboundCount(graph, caller) === 0 ? "has no channel enabled" : "has no channel that admits this amount";
+  if (lastHopSlots(question).length === 0) return explainAmount(question);
+  if (isKnown(question) && firstHops(question).length === 0) {
+    const announced =
+      caller >= 0 && outboundCount(graph, caller) === 0
+        ? "has no channel enabled in its own direction"
+        : "has no channel that admits this amount in its own direction";
     return {
       code: "caller-cannot-send",
-      text: `The caller ${why} in its own direction.`,
+      text: `The caller ${question.own ? "told of no channel that holds this amount" : announced}.`,
       wouldChange: mendFirstHop(question),
     };
   }
@@ -76,7 +81,7 @@ function explainBlock(question: IntentCase): Reason | undefined {
 }
 
 /** The amount lies outside what every channel into the target admits. */
-function explainLimits(question: IntentCase): Reason {
+function explainAmount(question: IntentCase): Reason {
   const { graph, target, amountMsat } = question;
   const { minHtlcMsat, maxHtlcMsat } = graph.policies;
   let [least, most] = [Number.POSITIVE_INFINITY, 0];
@@ -87,7 +92,7 @@ function explainLimits(question: IntentCase): Reason {
   }
   const above = amountMsat > most;
   const nearest = above ? most : least;
-  const probability = chanceFrom(question, question.engine.toTarget(target, nearest)).probability;
+  const { probability } = chanceOfOther(question, { amountMsat: nearest });
   return {
     code: above ? "amount-above-limits" : "amount-below-minimum",
     text: above
@@ -99,19 +104,16 @@ function explainLimits(question: IntentCase): Reason {
 
 /** First hop, middle or last hop: the part that fails most often decides. */
 function explainBottleneck(question: IntentCase): Reason {
-  const { caller, chance } = question;
+  const { chance } = question;
+  const known = isKnown(question);
   const slots = lastHopSlots(question);
   const last = anyOf(question, slots);
   const lastRatio = ratioOf(last);
-  const first =
-    caller < 0
-      ? everyWorld()
-      : anyOf(
-          question,
-          firstHops(question).map(({ slot }) => slot),
-        );
+  const first = known
+    ? firstHops(question).reduce((any, { worlds }) => either(any, worlds), new Int32Array(WORDS))
+    : everyWorld();
   const ends = both(first, last);
-  const middle = caller < 0 ? chance.probability / Math.max(lastRatio, 1 / WORLDS) : middleRatio(question, ends);
+  const middle = known ? middleRatio(question, ends) : chance.probability / Math.max(lastRatio, 1 / WORLDS);
   if (lastRatio <= ratioOf(first) && lastRatio <= middle) {
     return {
       code: "last-hop-decides",
@@ -126,7 +128,7 @@ function explainBottleneck(question: IntentCase): Reason {
       wouldChange: openFirstHop(question),
     };
   }
-  const open = caller < 0 ? lastRatio : ratioOf(ends);
+  const open = known ? ratioOf(ends) : lastRatio;
   return {
     code: "middle-decides",
     text: `The middle of the network decides: with both ends open, a way between them exists in ${percentText(middle)} of the worlds.`,
@@ -136,22 +138,23 @@ function explainBottleneck(question: IntentCase): Reason {
 
 function middleRatio(question: IntentCase, ends: WorldSet): number {
   const open = countWorlds(ends);
-  return open === 0 ? 1 : countWorlds(question.reached, question.caller) / open;
+  return open === 0 ? 1 : countWorlds(question.leaves) / open;
 }
 
-/** One pass that starts at the target's peers: what the caller's chance would be if their channels held the amount. */
+/** From the target's peers, whose channels to it then hold the amount in every world in which it is online. */
 function openLastHop(question: IntentCase, slots: readonly number[]): string | null {
-  const { engine, graph, amountMsat, target } = question;
+  const { engine, graph, caller, target, chance } = question;
   const online = worldsAt(engine.worlds.online, target);
-  const starts = slots.map((slot) => ({ node: graph.rows.inTail[slot]!, worlds: online }));
-  const reached = engine.toAnyOf(starts, amountMsat);
-  const { probability } = chanceFrom(question, reached);
-  return `If these channels held the amount: ${percentText(probability)}.`;
+  const peers = slots.map((slot) => graph.rows.inTail[slot]!);
+  const starts = [{ node: target, worlds: everyWorld() }, ...peers.map((node) => ({ node, worlds: online }))];
+  const { probability } = chanceBy(engine, question, question, engine.withinFrom(question, starts));
+  const directly = peers.includes(caller) ? ratioOf(online) : 0;
+  return `If these channels held the amount: ${percentText(Math.max(chance.probability, probability, directly))}.`;
 }
 
 function openFirstHop(question: IntentCase): string | null {
-  const open = firstHops(question).map(({ peer }) => throughPeer(question, peer));
-  const probability = ratioOf(open.reduce(either, new Int32Array(WORDS)));
+  const open = peersOf(question).map((peer) => throughPeer(question, peer));
+  const probability = ratioOf(open.reduce(either, question.leaves));
   return `If the caller held the amount in each of its channels: ${percentText(probability)}.`;
 }
 
@@ -184,25 +187,25 @@ function mendFirstHop(question: IntentCase): string | null {
 
 /** The peer to which a channel from the caller helps most. Exact, and needs no pass: R(caller) ∪ (online(p) ∩ R(p)). */
 export function bestChannelTo(question: IntentCase): NewChannel | undefined {
-  const { engine, caller, reached } = question;
-  const own = caller < 0 ? new Int32Array(WORDS) : worldsAt(reached, caller);
-  return bestChannel(question, own, reached, (node) => node * WORDS, engine.worlds.online);
+  return bestChannel(question, question.within, (node) => node * WORDS);
 }
 
-/** The node from which a channel to the target helps most: R(caller) ∪ (Q(p) ∩ online(target)). */
+/** The node from which a channel to the target, free of charge, helps most: R(caller) ∪ (Q(p) ∩ online(target)). */
 export function bestChannelFrom(question: IntentCase): NewChannel | undefined {
-  const { engine, caller, target, amountMsat, reached } = question;
-  if (caller < 0) return undefined;
-  const forward = engine.fromCaller(caller, amountMsat);
-  return bestChannel(question, worldsAt(reached, caller), forward, () => target * WORDS, engine.worlds.online);
+  const { engine, target, limits, leaves } = question;
+  if (!isKnown(question) || limits.maxHops < 2) return undefined;
+  const best = bestChannel(question, onwardFrom(question), () => target * WORDS);
+  if (!best || !question.isLimited) return best;
+  const gained = both(leavesFor(question, best.node, 1), worldsAt(engine.worlds.online, target));
+  return { node: best.node, worlds: either(leaves, gained) };
 }
 
 /** Conditional on a world set that is already there: no pass. */
 function explainOffline(question: IntentCase): Reason | undefined {
-  const { engine, caller, target, chance } = question;
+  const { engine, target, chance } = question;
   const online = worldsAt(engine.worlds.online, target);
   const probability = Math.min(1, chance.probability / Math.max(ratioOf(online), 1 / WORLDS));
-  if (caller < 0 || probability - chance.probability < CLEAR_GAIN) return undefined;
+  if (!isKnown(question) || probability - chance.probability < CLEAR_GAIN) return undefined;
   return {
     code: "target-may-be-offline",
     text: `The target is online in ${percentText(ratioOf(online))} of the worlds; only its peers' announcements speak for it.`,
@@ -212,33 +215,14 @@ function explainOffline(question: IntentCase): Reason | undefined {
 
 /** A sure payment: how much it hangs on the best channel into the target. */
 function explainStrength(question: IntentCase): Reason {
-  const { engine, graph, target, amountMsat } = question;
+  const { engine, graph, amountMsat } = question;
   const slots = lastHopSlots(question);
   const masks = engine.masks(amountMsat);
   const best = slots.reduce((a, b) => (countWorlds(masks.words, b) > countWorlds(masks.words, a) ? b : a));
-  const without = chanceFrom(question, reachTarget(graph, withoutSlots(masks, [best]), target));
-  const { probability } = without;
+  const { probability } = judgeUnder(engine, question, question, withoutSlots(masks, [best]));
   return {
     code: "many-ways-in",
     text: `${countText(slots.length, "channel")} into the target can take ${amountText(amountMsat)}.`,
     wouldChange: `Without the best of them, from ${nodeText(graph, graph.rows.inTail[best]!)}: ${percentText(probability)}.`,
-  };
-}
-
-/** Balances are not all: a sender also bounds fees, hops and locks. */
-function explainRoute(question: IntentCase, path: Path | undefined): Reason | undefined {
-  if (question.caller < 0) return undefined;
-  if (!path) {
-    return {
-      code: "no-route-within-limits",
-      text: "No route of at most 20 hops and 2,016 blocks admits the amount with its fees.",
-      wouldChange: null,
-    };
-  }
-  if (path.feeMsat <= defaultFeeLimitMsat(question.amountMsat)) return undefined;
-  return {
-    code: "fee-above-common-limit",
-    text: `The cheapest sound route costs ${amountText(path.feeMsat)}, more than LND pays by default.`,
-    wouldChange: `With a fee limit of ${amountText(path.feeMsat)} or more: ${percentText(question.chance.probability)}.`,
   };
 }

@@ -5,7 +5,7 @@ import { findNodeHex, nodeKeyHex, outboundCount } from "../graph/channel-graph.t
 import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "../graph/records.ts";
 import { type Beliefs, NO_BELIEFS, sampleWorlds } from "../graph/worlds.ts";
 import { msat, unixSeconds } from "../units.ts";
-import type { Decision } from "./decision.ts";
+import type { AskedLimits, CallerChannel, Decision, DecisionRequest } from "./decision.ts";
 import { createIntentWorld, type IntentWorld, resolveIntent } from "./resolve-intent.ts";
 
 const takenAt = unixSeconds(1_770_000_000);
@@ -192,6 +192,107 @@ test("unknowns name a stale graph and unprobed balances", () => {
   expect(at(7201)).toContain("graph-stale");
 });
 
+const told = (peer: string, sat: number) => ({ peer, spendable: msat(BigInt(sat) * 1000n) });
+const askOver = (world: IntentWorld, over: Partial<DecisionRequest>) =>
+  resolveIntent(world, { target: T, caller: S, amount: msat(100_000_000n), now, ...over });
+
+test("a caller that tells what it holds is sure of its first hop, and the route starts there", () => {
+  const world = build([
+    join(1n, S, H, SMALL),
+    join(2n, S, G, SMALL),
+    join(3n, H, T, HUGE),
+    join(4n, G, T, HUGE, { policy2: { ...open, inboundFeeBaseMsat: 77 } }),
+  ]);
+  const over = (...callerChannels: CallerChannel[]) => askOver(world, { callerChannels });
+
+  const decision = over(told(H, 99_999), told(G, 100_011));
+  expect(decision).toMatchObject({ verdict: "pay", probability: 1, firstTryProbability: 1 });
+  expect(decision.route).toMatchObject({ path: [S, G, T], hops: 2, feeMsat: 11_000n });
+  expect(decision.unknowns.map(({ code }) => code)).not.toContain("caller-balances");
+  // One sat short of the fee: the amount is there, and no route that can pay for it.
+  expect(over(told(G, 100_010)).route).toBeNull();
+  const none = over(told(H, 99_999), told(G, 99_999));
+  expect(none).toMatchObject({ verdict: "avoid", probability: 0, route: null });
+  expect(codes(none)).toEqual(["caller-cannot-send"]);
+  expect(none.alternatives.find(({ kind }) => kind === "first-hop")).toMatchObject({
+    code: "send-through-peer",
+    text: expect.stringMatching(/once the channel there holds the amount/),
+  });
+});
+
+test("a caller without an announced node pays over the channels it tells of", () => {
+  const world = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]);
+  const decision = askOver(world, { caller: undefined, callerChannels: [told(H, 200_000), told(U, 200_000)] });
+  expect(decision).toMatchObject({ probability: 1, firstTryProbability: 1, route: { path: [H, T], hops: 2 } });
+  expect(decision.unknowns.map(({ code }) => code)).toContain("caller-peer-unknown");
+  const direct = askOver(world, { caller: undefined, callerChannels: [told(T, 100_000)] });
+  expect(direct).toMatchObject({ probability: 1, route: { path: [T], hops: 1, feeMsat: 0n, cltvDelta: 0 } });
+});
+
+test("over own channels arrives what arrives from a peer that is online, in the same worlds", () => {
+  for (const node of sending.slice(0, 12)) {
+    const target = nodeKeyHex(graph, (node * 31 + 7) % graph.nodeCount);
+    const peer = nodeKeyHex(graph, sending[(node * 13) % sending.length]!);
+    const amount = msat(30_000_000n);
+    if (peer === target) continue;
+    const decision = resolveIntent(synthetic, {
+      target,
+      caller: undefined,
+      amount,
+      now,
+      callerChannels: [told(peer, 40_000)],
+    });
+    const from = resolveIntent(synthetic, { target, caller: peer, amount, now }).probability;
+    // The peer must be online, and now charges for forwarding.
+    expect(decision.probability).toBeLessThanOrEqual(from);
+    expect(decision.probability).toBeGreaterThanOrEqual(from - 0.3);
+  }
+});
+
+test.each<[string, AskedLimits, string, string]>([
+  [
+    "fees",
+    { maxFee: msat(10_999n) },
+    "fee-limit-decides",
+    "Without it: over 99 %, first by a route of 2 hops, 40 blocks and 11 sat in fees.",
+  ],
+  [
+    "blocks",
+    { maxCltvDelta: 39 },
+    "lock-limit-decides",
+    "Without it: over 99 %, first by a route of 2 hops, 40 blocks and 11 sat in fees.",
+  ],
+  [
+    "hops",
+    { maxHops: 1 },
+    "hop-limit-decides",
+    "Without it: over 99 %, first by a route of 2 hops, 40 blocks and 11 sat in fees.",
+  ],
+])("a limit on %s that no route keeps is the reason, with what it costs", (_, limits, code, wouldChange) => {
+  const decision = askOver(build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]), { limits });
+  expect(decision).toMatchObject({ verdict: "avoid", probability: 0, route: null });
+  expect(decision.reasons[0]).toMatchObject({ code, wouldChange });
+  const kept = askOver(build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]), {
+    limits: { maxFee: msat(11_000n), maxCltvDelta: 40, maxHops: 2 },
+  });
+  expect(kept).toMatchObject({
+    verdict: "pay",
+    probability: 1,
+    limits: { maxFeeMsat: 11_000n, maxCltvDelta: 40, maxHops: 2 },
+  });
+});
+
+test("without a word about limits they are LND's", () => {
+  const world = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE, { policy1: { ...open, feePpm: 60_000 } })]);
+  const decision = askOver(world, {});
+  expect(decision.limits).toEqual({ maxFeeMsat: 5_000_000n, maxCltvDelta: 2016, maxHops: 20 });
+  expect(decision.reasons[0]).toMatchObject({
+    code: "fee-limit-decides",
+    text: expect.stringMatching(/LND's default/),
+  });
+  expect(askOver(world, { limits: { maxFee: msat(6_001_000n) } }).probability).toBe(1);
+});
+
 const { channels } = syntheticGraph({ nodes: 250, channels: 900, seed: 31 });
 const synthetic = createIntentWorld(sampleWorlds(graphFromRecords([], channels).graph, 4), "cd".repeat(32), takenAt);
 const { graph } = synthetic.engine;
@@ -221,6 +322,49 @@ test("every question gets a well-formed answer, the same each time", () => {
       }
     }),
     { numRuns: 150 },
+  );
+});
+
+test("limits and own channels only ever take away, and the route keeps them", () => {
+  const limits = fc.record({
+    maxFee: fc.option(fc.bigInt({ min: 0n, max: 3_000_000n }).map(msat), { nil: undefined }),
+    maxCltvDelta: fc.option(fc.integer({ min: 0, max: 400 }), { nil: undefined }),
+    maxHops: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
+  });
+  const own = fc.array(fc.record({ peer: anyNode, spendable: fc.bigInt({ min: 0n, max: 100_000_000n }).map(msat) }), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  const amount = msat(30_000_000n);
+  fc.assert(
+    fc.property(
+      anyNode,
+      anyNode,
+      limits,
+      fc.option(own, { nil: undefined }),
+      (target, caller, asked, callerChannels) => {
+        fc.pre(caller !== target);
+        const request = { target, caller, amount, now, callerChannels };
+        const [free, held] = [
+          resolveIntent(synthetic, request),
+          resolveIntent(synthetic, { ...request, limits: asked }),
+        ];
+        expect(held.interval.low).toBeLessThanOrEqual(free.interval.high + 1e-9);
+        expect(held.firstTryProbability).toBeLessThanOrEqual(held.probability + 1e-9);
+        for (const other of held.alternatives) {
+          if (other.code !== "larger-amount") expect(other.probability).toBeGreaterThanOrEqual(held.probability);
+        }
+        if (!held.route) return;
+        expect(held.route.feeMsat).toBeLessThanOrEqual(held.limits.maxFeeMsat);
+        expect(held.route.cltvDelta).toBeLessThanOrEqual(held.limits.maxCltvDelta);
+        expect(held.route.hops).toBeLessThanOrEqual(held.limits.maxHops);
+        if (!callerChannels) return;
+        const needed = amount + held.route.feeMsat;
+        const peer = held.route.path[held.route.path.length - held.route.hops];
+        expect(callerChannels.some((each) => each.peer === peer && each.spendable >= needed)).toBe(true);
+      },
+    ),
+    { numRuns: 120 },
   );
 });
 
@@ -255,8 +399,8 @@ test("a channel to the proposed peer is worth what was promised", () => {
     const funded = join(3n, caller, other.node!, HUGE, { policy2: disabled });
     const joined = graphFromRecords([], [...channels, funded]).graph;
     const after = ask(createIntentWorld(sampleWorlds(joined, 4, beliefs), "", takenAt), target, caller, 3_000_000);
-    // The new channel itself may be empty at our end in a world or two.
-    expect(Math.abs(after.probability - other.probability)).toBeLessThan(0.01);
+    // The new channel may be empty at our end in a world or two, and a doubt about limits of two in a hundred stays one.
+    expect(Math.abs(after.probability - other.probability)).toBeLessThan(0.03);
     checked++;
   }
   expect(checked).toBe(5);

@@ -1,8 +1,9 @@
 /** Answers a question from one sample of worlds. Pure: the same question and worlds give the same answer. */
-import { both, everyWorld, worldsAt } from "../graph/bits.ts";
 import { type ChannelGraph, findNodeHex, nodeKeyHex } from "../graph/channel-graph.ts";
-import { type Path, pathFrom } from "../graph/cheapest-path.ts";
+import type { Path } from "../graph/cheapest-path.ts";
 import { createReachEngine, type ReachEngine } from "../graph/engine.ts";
+import { defaultLimits, type RouteLimits } from "../graph/limits.ts";
+import type { OwnChannel } from "../graph/own-channels.ts";
 import type { Masks, Worlds } from "../graph/worlds.ts";
 import { drawReferences, type ReferenceCaller } from "../score/references.ts";
 import { msat, type UnixSeconds } from "../units.ts";
@@ -11,6 +12,8 @@ import { type IntentCase, openCase, ratioOf } from "./case.ts";
 import { decide } from "./decide.ts";
 import type { Decision, DecisionRequest, Reason, Route, StatedBelief } from "./decision.ts";
 import { type Grounds, gatherEvidence, NO_GROUNDS } from "./evidence.ts";
+import { sendersOf, worksOver } from "./judge.ts";
+import { isKnown } from "./payer.ts";
 import { explain, policiesUnknown } from "./reasons.ts";
 import { type GraphAges, listUnknowns } from "./unknowns.ts";
 
@@ -69,31 +72,58 @@ export function stateBelief({ grounds, engine }: IntentWorld): StatedBelief {
 
 /** The decision on one payment. */
 export function resolveIntent(world: IntentWorld, request: DecisionRequest): Decision {
-  const { engine, references } = world;
+  const { engine, references, graphDigest, grounds, takenAt: asOf } = world;
   const { graph } = engine;
   const target = findNodeHex(graph, request.target);
   const caller = request.caller === undefined ? -1 : findNodeHex(graph, request.caller);
-  const { graphDigest, grounds, takenAt: asOf } = world;
-  const origin = { belief: stateBelief(world), seed: engine.worlds.seed, graphDigest, asOf };
+  const limitsAt = limitsOf(request);
+  const { maxFeeMsat, ...others } = limitsAt(Number(request.amount));
+  const limits = { maxFeeMsat: msat(BigInt(maxFeeMsat)), ...others };
+  const origin = { limits, belief: stateBelief(world), seed: engine.worlds.seed, graphDigest, asOf };
+  // Of channels that the caller told us of, probes have nothing to add.
+  const sender = request.callerChannels ? -1 : caller;
   const evidenceOf = (path: Path | undefined) =>
-    gatherEvidence(graph, grounds, { target, caller, path }, { now: request.now, graphReadAt: asOf });
+    gatherEvidence(graph, grounds, { target, caller: sender, path }, { now: request.now, graphReadAt: asOf });
   const silence = refuse(graph, request, target);
   if (silence) return { ...NOTHING_SAID, reasons: [silence], evidence: evidenceOf(undefined), ...origin };
 
-  const asked = openCase(engine, references, caller, target, Number(request.amount));
-  const path = caller < 0 ? undefined : pathFrom(engine.net, engine.pathsTo(target, asked.amountMsat), caller);
+  const told = findOwnChannels(graph, request.callerChannels);
+  const payer = { caller, own: told?.channels, references };
+  const asked = openCase(engine, payer, target, Number(request.amount), limitsAt);
+  const { path } = asked;
   const evidence = evidenceOf(path);
   return {
     verdict: decide(asked.chance),
     ...asked.chance,
-    firstTryProbability: firstTry(asked, path),
+    // Of a route that works in a world that is in doubt, no more is said than of all routes.
+    firstTryProbability: Math.min(asked.chance.probability, firstTry(asked)),
     route: path ? describeRoute(graph, path) : null,
-    reasons: explain(asked, path),
+    reasons: explain(asked),
     alternatives: findAlternatives(asked),
-    unknowns: listUnknowns(asked, evidence.probed, agesOf(world, request.now)),
+    unknowns: listUnknowns(asked, evidence.probed, agesOf(world, request.now), told?.strangers ?? 0),
     evidence,
     ...origin,
   };
+}
+
+/** What the caller allows a route of an amount: what it said, and else LND's defaults. */
+function limitsOf({ limits }: DecisionRequest): (amountMsat: number) => RouteLimits {
+  return (amountMsat) => {
+    const { maxFeeMsat, maxCltvDelta, maxHops } = defaultLimits(amountMsat);
+    return {
+      maxFeeMsat: limits?.maxFee === undefined ? maxFeeMsat : Number(limits.maxFee),
+      maxCltvDelta: limits?.maxCltvDelta ?? maxCltvDelta,
+      maxHops: limits?.maxHops ?? maxHops,
+    };
+  };
+}
+
+/** The caller's channels to nodes of the graph, and how many lead to others. */
+function findOwnChannels(graph: ChannelGraph, told: DecisionRequest["callerChannels"]) {
+  if (!told) return undefined;
+  const all = told.map(({ peer, spendable }) => ({ peer: findNodeHex(graph, peer), spendableMsat: Number(spendable) }));
+  const channels: OwnChannel[] = all.filter(({ peer }) => peer >= 0);
+  return { channels, strangers: all.length - channels.length };
 }
 
 const NOTHING_SAID = {
@@ -133,36 +163,24 @@ function agesOf(world: IntentWorld, now: UnixSeconds): GraphAges {
   return { readSec: now - takenAt, silentSec: newestUpdateAt === 0 ? undefined : now - newestUpdateAt };
 }
 
-/** All arcs of the path carry the amount and all its nodes are online: joint, in the same worlds as the probability. */
-function firstTry(asked: IntentCase, path: Path | undefined): number {
-  if (asked.caller < 0) return firstTryOfReferences(asked);
-  return path ? pathRatio(asked, path) : 0;
-}
-
-function firstTryOfReferences(asked: IntentCase): number {
-  const { engine, references, target, amountMsat } = asked;
-  const tree = engine.pathsTo(target, amountMsat);
+/** The route tried first carries the amount and all its nodes are online: joint, in the same worlds as the probability. */
+function firstTry(asked: IntentCase): number {
+  const { engine, path } = asked;
+  if (isKnown(asked)) return path ? ratioOf(worksOver(engine, asked, asked, path)) : 0;
   let [sum, total] = [0, 0];
-  for (const { node, weight } of references) {
-    if (node === target) continue;
-    const path = pathFrom(engine.net, tree, node);
-    sum += path ? weight * pathRatio(asked, path) : 0;
+  for (const { weight, route } of sendersOf(engine, asked, asked)) {
+    const tried = route();
+    sum += tried ? weight * ratioOf(worksOver(engine, asked, asked, tried)) : 0;
     total += weight;
   }
   return total === 0 ? 0 : sum / total;
-}
-
-function pathRatio(asked: IntentCase, path: Path): number {
-  const { words } = asked.engine.masks(asked.amountMsat);
-  const { slotOfArc } = asked.graph.rows;
-  return ratioOf(path.arcs.reduce((all, arc) => both(all, worldsAt(words, slotOfArc[arc]!)), everyWorld()));
 }
 
 function describeRoute(graph: ChannelGraph, path: Path): Route {
   return {
     feeMsat: msat(BigInt(path.feeMsat)),
     cltvDelta: path.cltvDelta,
-    hops: path.arcs.length,
+    hops: path.hops,
     path: path.nodes.map((node) => nodeKeyHex(graph, node)),
   };
 }

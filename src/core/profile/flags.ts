@@ -1,6 +1,6 @@
 /** Warnings about a node, each by one rule that is stated in docs/scoring.md and says nothing where it cannot be applied. */
 import type { ChannelGraph } from "../graph/channel-graph.ts";
-import { defaultFeeLimitMsat } from "../graph/cheapest-path.ts";
+import { defaultFeeLimitMsat } from "../graph/limits.ts";
 import type { UnixSeconds } from "../units.ts";
 import { type CoreCosts, feeOf } from "./core-fee.ts";
 import type { Cuts } from "./cuts.ts";

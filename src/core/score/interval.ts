@@ -29,6 +29,12 @@ export function chanceOf(groups: ArrayLike<number>): Chance {
   return { probability, interval: wilson(probability, Math.max(trials, 1)) };
 }
 
+/** The same where groups are only known to lie between two bounds: the lower one is what is said, the interval holds both. */
+export function chanceBetween(lower: ArrayLike<number>, upper: ArrayLike<number>): Chance {
+  const { probability, interval } = chanceOf(lower);
+  return { probability, interval: { low: interval.low, high: chanceOf(upper).interval.high } };
+}
+
 /** The same for a set of worlds. */
 export function chanceOfWorlds(worlds: Int32Array): Chance {
   return chanceOf(groupRatios(worlds));

@@ -9,8 +9,9 @@ import {
   nodeKeyHex,
   outboundCount,
 } from "../../core/graph/channel-graph.ts";
-import { cheapestPaths, preparePaths } from "../../core/graph/cheapest-path.ts";
+import { cheapestPaths } from "../../core/graph/cheapest-path.ts";
 import { findHub } from "../../core/graph/hub.ts";
+import { preparePaths } from "../../core/graph/path-net.ts";
 import { reachTarget } from "../../core/graph/reach.ts";
 import { drawMasks, type Masks, sampleWorlds, WORLD_SEED, type Worlds } from "../../core/graph/worlds.ts";
 import { createIntentWorld, resolveIntent } from "../../core/intent/resolve-intent.ts";

@@ -1,6 +1,8 @@
 /** POST /api/intent: will a payment from this caller to this target arrive, at what cost, and what else could be done. Paid. */
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { MAX_CAPACITY_SAT } from "../../../core/graph/channel-graph.ts";
+import { MAX_CLTV, MAX_HOPS } from "../../../core/graph/limits.ts";
 import type { Decision } from "../../../core/intent/decision.ts";
 import { type Msat, msat, type UnixSeconds } from "../../../core/units.ts";
 import {
@@ -14,10 +16,12 @@ import type { Contract, PaidOperation } from "../operation.ts";
 import {
   amountMsat,
   amountMsatInput,
+  amountMsatOrZero,
   belief,
   hash,
   interval,
   nodeKey,
+  nodeKeyInput,
   probability,
   subject,
   unixTime,
@@ -28,11 +32,45 @@ const DEFAULT_AMOUNT = msat(100_000_000n);
 /** Above this no channel of the network carries a payment in one part: 10 BTC. */
 const MAX_AMOUNT = 1_000_000_000_000n;
 
-const question = z.object({
-  target: subject,
-  caller: subject,
-  amountMsat: amountMsatInput.refine((amount) => amount <= MAX_AMOUNT, "at most 10 BTC").optional(),
+/** More channels than this say little that the largest of them do not: a caller may choose. */
+const MAX_CALLER_CHANNELS = 300;
+
+/** More than any channel of the graph may hold: 10,000 BTC. */
+const MAX_SPENDABLE = BigInt(MAX_CAPACITY_SAT) * 1000n;
+
+const callerChannel = z.object({
+  peer: nodeKeyInput,
+  spendableMsat: amountMsatOrZero
+    .refine((amount) => amount <= MAX_SPENDABLE, "at most 10,000 BTC")
+    .meta({ description: "What can be sent over it at once: the balance less reserve" }),
 });
+const question = z
+  .object({
+    target: subject,
+    caller: subject.optional().meta({ description: "Needed unless callerChannels are given" }),
+    amountMsat: amountMsatInput.refine((amount) => amount <= MAX_AMOUNT, "at most 10 BTC").optional(),
+    callerChannels: z.array(callerChannel).min(1).max(MAX_CALLER_CHANNELS).optional().meta({
+      description:
+        "All channels the caller can send over, announced or not. Used for this answer, and neither stored, logged nor cached",
+    }),
+    maxFeeMsat: amountMsatOrZero
+      .refine((amount) => amount <= MAX_AMOUNT, "at most 10 BTC")
+      .optional()
+      .meta({ description: "Default: all of up to 1,000 sat, 5 % of more" }),
+    maxCltvDelta: z.int().min(0).max(MAX_CLTV).optional().meta({
+      description: "Blocks on top of the target's own final delta; default 2016",
+    }),
+    maxHops: z
+      .int()
+      .min(1)
+      .max(MAX_HOPS)
+      .optional()
+      .meta({ description: "Channels from caller to target; default 20" }),
+  })
+  .refine(({ caller, callerChannels }) => caller !== undefined || callerChannels !== undefined, {
+    path: ["caller"],
+    error: "name the caller, or tell its channels in callerChannels",
+  });
 
 const statement = z.object({ code: z.string(), text: z.string() });
 const alternative = statement.extend({
@@ -46,8 +84,11 @@ const route = z.object({
   feeMsat: amountMsat,
   cltvDelta: z.int().min(0),
   hops: z.int().min(1),
-  path: z.array(nodeKey),
+  path: z.array(nodeKey).meta({ description: "From the caller, or its peer where the caller has no announced name" }),
 });
+const limits = z
+  .object({ maxFeeMsat: amountMsat, maxCltvDelta: z.int().min(0), maxHops: z.int().min(1) })
+  .meta({ description: "What a route was allowed: as asked, or as LND allows by default" });
 const probed = z.object({
   channels: z.int().min(0).meta({ description: "Channels about which probes have told something lately" }),
   ofChannels: z
@@ -60,12 +101,13 @@ const probed = z.object({
 });
 const answer = z.object({
   verdict: z.enum(["pay", "caution", "avoid", "insufficient"]),
-  probability: probability.meta({ description: "That some route works within twelve tries" }),
+  probability: probability.meta({ description: "That some route within the limits works within twelve tries" }),
   interval,
   firstTryProbability: probability,
   amountMsat,
   target: nodeKey,
   caller: nodeKey.nullable().meta({ description: "Null when no announced node has the caller's name" }),
+  limits,
   route: route.nullable().meta({ description: "The route that an LND-like sender tries first" }),
   reasons: z.array(statement.extend({ wouldChange: z.string().nullable() })),
   alternatives: z.array(alternative).max(3),
@@ -77,7 +119,9 @@ const answer = z.object({
   }),
   belief,
   seed: z.int().meta({ description: "Of the worlds' draws" }),
-  predictionId: z.uuid().meta({ description: "The logged prediction, to be quoted in a report" }),
+  predictionId: z.uuid().nullable().meta({
+    description: "The logged prediction, to be quoted in a report; null with callerChannels, of which nothing is kept",
+  }),
   graphDigest: hash.meta({ description: "SHA-256 of the graph that was asked" }),
   asOf: unixTime.meta({ description: "When that graph was read from the node" }),
 });
@@ -105,16 +149,23 @@ export function resolveIntent(ports: IntentPorts, price: Msat): PaidOperation<Qu
   return {
     ...resolveIntentContract,
     price,
-    async prepare({ target, caller, amountMsat }) {
+    async prepare({ amountMsat, maxFeeMsat, maxCltvDelta, maxHops, callerChannels, ...nodes }) {
       ports.assertReady();
-      const prepared = await prepareIntent(ports, { target, caller, amount: amountMsat ?? DEFAULT_AMOUNT });
+      const prepared = await prepareIntent(ports, {
+        ...nodes,
+        amount: amountMsat ?? DEFAULT_AMOUNT,
+        limits: { maxFee: maxFeeMsat, maxCltvDelta, maxHops },
+        callerChannels: callerChannels?.map(({ peer, spendableMsat }) => ({ peer, spendable: spendableMsat })),
+      });
       // Of calls that came together, those looked up last find the queue filled by the first, and are not charged.
       ports.assertReady();
       return prepared;
     },
     async answer(prepared) {
-      const predictionId = randomUUID();
-      const decision = await answerIntent(ports, { ...prepared, predictionId, now: ports.now() });
+      const { decision, predictionId } = await answerIntent(ports, prepared, {
+        predictionId: randomUUID(),
+        now: ports.now(),
+      });
       return {
         ...present(decision),
         predictionId,
@@ -128,9 +179,10 @@ export function resolveIntent(ports: IntentPorts, price: Msat): PaidOperation<Qu
 
 /** The decision as JSON carries it: amounts as decimal text. */
 function present(decision: Decision) {
-  const { route, alternatives, reasons, unknowns, belief } = decision;
+  const { route, limits, alternatives, reasons, unknowns, belief } = decision;
   return {
     ...decision,
+    limits: { ...limits, maxFeeMsat: String(limits.maxFeeMsat) },
     route: route && { ...route, feeMsat: String(route.feeMsat), path: [...route.path] },
     reasons: [...reasons],
     alternatives: alternatives.map((each) => ({ ...each, amountMsat: String(each.amountMsat) })),
