@@ -1,10 +1,10 @@
 /** Everybody's probability for the same payments: the baselines', and the oracle's own from the very code that answers callers. */
-import { countWorlds, WORLDS, worldsAt } from "../graph/bits.ts";
+import { countWorlds, everyWorld, WORLDS } from "../graph/bits.ts";
 import { type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
 import { findHub } from "../graph/hub.ts";
 import { hopsOverOwn, leaveOver, type OwnChannel } from "../graph/own-channels.ts";
-import { type Hub, reachTarget } from "../graph/reach.ts";
-import { type Beliefs, drawMasks, type Masks, policyAdmits, sampleWorlds, WORLD_SEED } from "../graph/worlds.ts";
+import { lookBack, reachedAt } from "../graph/reached.ts";
+import { type Beliefs, drawMasks, policyAdmits, sampleWorlds, WORLD_SEED } from "../graph/worlds.ts";
 import { fitLogistic, logit } from "./logistic.ts";
 import type { Payment } from "./payments.ts";
 import { type Aim, type Estimate, findRoute, type Router } from "./search.ts";
@@ -36,17 +36,18 @@ export function predictReach(
 ): Float64Array {
   const worlds = sampleWorlds(graph, WORLD_SEED, beliefs);
   const predicted = new Float64Array(payments.length);
-  let masks: Masks | undefined;
-  let hub: Hub | undefined;
+  const prepare = (amountMsat: number) => {
+    const masks = drawMasks(worlds, amountMsat);
+    return { masks, hub: findHub(graph, masks) };
+  };
+  let prepared: ReturnType<typeof prepare> | undefined;
   payments.forEach(({ caller, target, amountMsat }, i) => {
     // Payments come amount by amount, so one amount's masks at a time are enough.
-    if (masks?.amountMsat !== amountMsat) {
-      masks = drawMasks(worlds, amountMsat);
-      hub = findHub(graph, masks);
-    }
-    const reached = reachTarget(graph, masks, target, hub);
+    if (prepared?.masks.amountMsat !== amountMsat) prepared = prepare(amountMsat);
+    const { masks, hub } = prepared;
+    const reached = lookBack(graph, masks, hub, [{ node: target, worlds: everyWorld() }]);
     const hops = own && hopsOverOwn(masks, tellOwn(graph, caller, amountMsat, own));
-    const leaves = hops ? leaveOver(hops, reached) : worldsAt(reached, caller);
+    const leaves = hops ? leaveOver(hops, reached) : reachedAt(reached, caller);
     predicted[i] = countWorlds(leaves) / WORLDS;
   });
   return predicted;

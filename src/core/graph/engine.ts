@@ -1,13 +1,14 @@
 /** Passes over one sample of worlds, remembered: questions about the same amounts and targets come again and again. */
 
-import { WORDS, type WorldSet } from "./bits.ts";
+import { everyWorld, WORDS, type WorldSet } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
 import { cheapestPaths, type PathTree } from "./cheapest-path.ts";
 import { findHub } from "./hub.ts";
 import { openLimitedPasses } from "./limited-passes.ts";
 import { type Aim, type Limit, nameOf } from "./limits.ts";
 import { type PathNet, preparePaths, repackChannel } from "./path-net.ts";
-import { type Hub, reachFromAnyOf, reachTarget, type Start } from "./reach.ts";
+import type { Start } from "./reach.ts";
+import { type Hub, lookAhead, lookBack, type Reached } from "./reached.ts";
 import { remember } from "./remember.ts";
 import { drawMasks, type Masks, maskChannel, maskPairs, type Worlds } from "./worlds.ts";
 
@@ -23,29 +24,29 @@ export type ReachEngine = {
   readonly worlds: Worlds;
   masks(amountMsat: number): Masks;
   /** By node: the worlds in which it reaches the target, whatever it takes. */
-  toTarget(target: number, amountMsat: number): Int32Array;
+  toTarget(target: number, amountMsat: number): Reached;
   /** By node: the worlds in which it is reached from the starts, whatever it takes. Not remembered. */
-  onward(amountMsat: number, starts: readonly Start[]): Int32Array;
+  onward(amountMsat: number, starts: readonly Start[]): Reached;
   /** By node: worlds in which it, as one that forwards, surely reaches the target within the limits. */
-  within(aim: Aim): Int32Array;
+  within(aim: Aim): Reached;
   /** The same from nodes that hold a channel to the target, in the worlds in which that carries. Not remembered. */
-  withinFrom(aim: Aim, starts: readonly Start[]): Int32Array;
+  withinFrom(aim: Aim, starts: readonly Start[]): Reached;
   /** The same under other masks than the worlds'. Not remembered. */
-  withinUnder(aim: Aim, masks: Masks): Int32Array;
+  withinUnder(aim: Aim, masks: Masks): Reached;
   /** Of these worlds, on a closer look, those in which a node surely reaches the target within the limits. Not remembered. */
-  lookAgain(aim: Aim, worlds: WorldSet): Int32Array;
+  lookAgain(aim: Aim, worlds: WorldSet): Reached;
   /** Of these worlds, those in which a node may reach the target within one of the limits. Not remembered. */
-  keeping(aim: Aim, limit: Limit, worlds: WorldSet): Int32Array;
+  keeping(aim: Aim, limit: Limit, worlds: WorldSet): Reached;
   /**
    * By node, a first look at the whole grid in one pass: word j holds the central group's worlds in which the node reaches
    * the target with amount j of the grid.
    */
-  gridTo(target: number): Int32Array;
+  gridTo(target: number): Reached;
   readonly net: PathNet;
   /** Best paths to the target from everywhere, within the limits. */
   pathsTo(aim: Aim): PathTree;
   /** What is computed from a caller's announced channels, under a name; nothing that a caller told us may be in it. */
-  remember(name: string, make: () => Int32Array): Int32Array;
+  remember(name: string, make: () => Reached): Reached;
   /** Takes in what changed in place: policies of these channels, but not whether they are enabled. */
   refresh(channels: Iterable<number>): void;
   /** All masks that are remembered. */
@@ -61,7 +62,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
   const { graph } = worlds;
   const net = preparePaths(worlds);
   const masks = remember<Masks>(MASKS_KEPT);
-  const passes = remember<Int32Array>(PASSES_KEPT);
+  const passes = remember<Reached>(PASSES_KEPT);
   const trees = remember<PathTree>(TREES_KEPT);
   for (const each of known) masks.get(`${each.amountMsat}`, () => each);
   const masksOf = (amountMsat: number) => masks.get(`${amountMsat}`, () => drawMasks(worlds, amountMsat));
@@ -80,9 +81,9 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
     masks: masksOf,
     toTarget: (target, amountMsat) =>
       passes.get(`to ${target} ${amountMsat}`, () =>
-        reachTarget(graph, masksOf(amountMsat), target, hubOf(amountMsat)),
+        lookBack(graph, masksOf(amountMsat), hubOf(amountMsat), [{ node: target, worlds: everyWorld() }]),
       ),
-    onward: (amountMsat, starts) => reachFromAnyOf(graph, masksOf(amountMsat), starts, hubOf(amountMsat)),
+    onward: (amountMsat, starts) => lookAhead(graph, masksOf(amountMsat), hubOf(amountMsat), starts),
     within: (aim) =>
       passes.get(`within ${aim.target} ${aim.amountMsat} ${nameOf(aim.limits)}`, () => limited.within(aim)),
     withinFrom: limited.withinFrom,
@@ -92,7 +93,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
     gridTo: (target) => {
       grid ??= joinGrid();
       const { masks: joined, hub } = grid;
-      return passes.get(`grid ${target}`, () => reachTarget(graph, joined, target, hub));
+      return passes.get(`grid ${target}`, () => lookBack(graph, joined, hub, [{ node: target, worlds: everyWorld() }]));
     },
     refresh: (channels) => {
       const touched = [...withPairs(worlds, channels)];

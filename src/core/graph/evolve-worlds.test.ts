@@ -9,6 +9,7 @@ import { type Evolution, evolveWorldsInSteps } from "./evolve-worlds.ts";
 import { defaultLimits } from "./limits.ts";
 import { openLiveGraph } from "./live-graph.ts";
 import { type FittedPrior, UNFITTED } from "./prior.ts";
+import { heldIn } from "./reached.ts";
 import { type ChannelRecord, graphFromRecords } from "./records.ts";
 import { type Beliefs, drawMasks, NO_BELIEFS, sampleWorlds, type Worlds } from "./worlds.ts";
 
@@ -83,7 +84,7 @@ test("an engine that hears of changed policies answers as a new one does", () =>
   const before = AMOUNTS.map((amount) => engine.within(aimed(amount)));
   engine.gridTo(target);
   engine.pathsTo(aimed(1e8));
-  engine.remember("caller", () => new Int32Array(1));
+  engine.remember("caller", () => heldIn(new Int32Array(1)));
   const changed = channels.slice(0, 60).map((channel) => {
     const policy1 = { ...channel.policy1!, minHtlcMsat: 5e7, feePpm: 9_000, inboundFeePpm: -50 };
     return { ...channel, policy1 };
@@ -101,7 +102,7 @@ test("an engine that hears of changed policies answers as a new one does", () =>
     one.lookAgain(aimed(1e8), everyWorld()),
     one.keeping(aimed(1e8), "maxFeeMsat", everyWorld()),
     one.onward(1e8, [{ node: caller, worlds: everyWorld() }]),
-    one.remember("caller", () => new Int32Array(2)),
+    one.remember("caller", () => heldIn(new Int32Array(2))),
   ];
   expect(answers(engine)).toEqual(answers(anew));
   expect(AMOUNTS.map((amount) => engine.within(aimed(amount)))).not.toEqual(before);

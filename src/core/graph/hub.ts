@@ -7,8 +7,9 @@
  */
 import { everyWorld, WORDS } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
-import { type Hub, reachAnyOf, reachFromAnyOf, type Start } from "./reach.ts";
+import { reachAnyOf, reachFromAnyOf, type Start } from "./reach.ts";
 import type { Rounds, RoundsPasses } from "./reach-rounds.ts";
+import type { Hub } from "./reached.ts";
 import type { Masks } from "./worlds.ts";
 
 /** Nodes that may be the hub of some world: the next one where those before it are offline. */

@@ -13,9 +13,10 @@ import {
   UNITS,
 } from "./limits.ts";
 import type { PathNet } from "./path-net.ts";
-import { type Hub, joinByHub, type Start } from "./reach.ts";
+import type { Start } from "./reach.ts";
 import { prepareRounds, type Rounds } from "./reach-rounds.ts";
 import { prepareUnits, type Reach, type UnitsPass } from "./reach-units.ts";
+import { addTo, type Hub, heldIn, joinByHub, type Reached } from "./reached.ts";
 import { remember } from "./remember.ts";
 import type { Masks } from "./worlds.ts";
 
@@ -50,7 +51,7 @@ export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) =>
     );
   const runUnits = ({ target, amountMsat }: Aim, worlds: WorldSet, reach: Reach) => {
     byUnits ??= prepareUnits(graph);
-    return byUnits(masksOf(amountMsat), [{ node: target, worlds }], reach);
+    return heldIn(byUnits(masksOf(amountMsat), [{ node: target, worlds }], reach));
   };
   /** One that many questions share, so that it is worth two passes. */
   const hubOf = (aim: Aim) => {
@@ -62,24 +63,26 @@ export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) =>
   };
 
   return {
-    within(aim: Aim): Int32Array {
+    within(aim: Aim): Reached {
       const masks = masksOf(aim.amountMsat);
       const hub = hubOf(aim);
       const starts = [{ node: aim.target, worlds: everyWorld() }];
-      if (!hub) return passes().backward(masks, starts, cheapOf(aim));
-      return addNeighbours(net, masks, aim.target, cheapOf(aim), joinStarts(starts, hub));
+      if (!hub) return heldIn(passes().backward(masks, starts, cheapOf(aim)));
+      const reached = joinByHub(hub, starts);
+      addNeighbours(net, masks, aim.target, cheapOf(aim), reached);
+      return reached;
     },
-    withinFrom(aim: Aim, starts: readonly Start[]): Int32Array {
+    withinFrom(aim: Aim, starts: readonly Start[]): Reached {
       const hub = hubOf(aim);
-      if (hub) return joinStarts(starts, hub);
+      if (hub) return joinByHub(hub, starts);
       const { isUsed, count } = cheapOf(aim);
-      return passes().backward(masksOf(aim.amountMsat), starts, { isUsed, count: count - 1 });
+      return heldIn(passes().backward(masksOf(aim.amountMsat), starts, { isUsed, count: count - 1 }));
     },
-    withinUnder: (aim: Aim, masks: Masks): Int32Array =>
-      passes().backward(masks, [{ node: aim.target, worlds: everyWorld() }], cheapOf(aim)),
-    lookAgain: (aim: Aim, worlds: WorldSet): Int32Array =>
+    withinUnder: (aim: Aim, masks: Masks): Reached =>
+      heldIn(passes().backward(masks, [{ node: aim.target, worlds: everyWorld() }], cheapOf(aim))),
+    lookAgain: (aim: Aim, worlds: WorldSet): Reached =>
       runUnits(aim, worlds, { units: unitsOf(aim, undefined), most: UNITS, maxArcs: aim.limits.maxHops - 1 }),
-    keeping(aim: Aim, limit: Limit, worlds: WorldSet): Int32Array {
+    keeping(aim: Aim, limit: Limit, worlds: WorldSet): Reached {
       const most = limit === "maxHops" ? aim.limits.maxHops - 1 : UNITS;
       return runUnits(aim, worlds, { units: unitsOf(aim, limit), most, maxArcs: Number.POSITIVE_INFINITY });
     },
@@ -101,24 +104,17 @@ export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) =>
   };
 }
 
-function joinStarts(starts: readonly Start[], hub: Hub): Int32Array {
-  const joined = joinByHub(starts, hub.reachedBy, hub.reaches);
-  for (const { node, worlds } of starts) for (let g = 0; g < WORDS; g++) joined[node * WORDS + g]! |= worlds[g]!;
-  return joined;
-}
-
 /** Adds the worlds in which a neighbour's cheap channel to the target carries: no way by the hub is that short. */
 function addNeighbours(
   { graph }: PathNet,
   masks: Masks,
   target: number,
   { isUsed, count }: Rounds,
-  sets: Int32Array,
-): Int32Array {
+  reached: Parameters<typeof addTo>[0],
+): void {
   const { inStart, inTail } = graph.rows;
   for (let slot = inStart[target]!; slot < inStart[target + 1]! && count > 0; slot++) {
     if (isUsed[slot] === 0) continue;
-    for (let g = 0; g < WORDS; g++) sets[inTail[slot]! * WORDS + g]! |= masks.words[slot * WORDS + g]!;
+    addTo(reached, inTail[slot]!, masks.words, slot * WORDS);
   }
-  return sets;
 }

@@ -7,6 +7,7 @@ import type { ChannelGraph } from "./channel-graph.ts";
 import { createReachEngine } from "./engine.ts";
 import { defaultLimits, type Limit, MAX_HOPS, type RouteLimits } from "./limits.ts";
 import { leaveOverAnnounced } from "./own-channels.ts";
+import { type Reached, writeOut } from "./reached.ts";
 import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "./records.ts";
 import { type Masks, sampleWorlds } from "./worlds.ts";
 
@@ -96,8 +97,10 @@ test("looser limits never lose a world that a closer look had found, and LND's d
   const [amountMsat, target] = [1e8, 40];
   const aimed = (limits: RouteLimits) => ({ target, amountMsat, limits });
   const usual = aimed(defaultLimits(amountMsat));
-  const count = (sets: Int32Array) =>
-    Array.from({ length: graph.nodeCount }, (_, node) => countWorlds(sets, node)).reduce((a, b) => a + b);
+  const count = (reached: Reached) => {
+    const sets = writeOut(reached);
+    return Array.from({ length: graph.nodeCount }, (_, node) => countWorlds(sets, node)).reduce((a, b) => a + b);
+  };
   const tight = engine.within(aimed({ ...usual.limits, maxFeeMsat: 20_000 }));
   const [within, reached] = [engine.within(usual), engine.toTarget(target, amountMsat)];
   expect(count(tight)).toBeLessThan(count(within));

@@ -1,6 +1,7 @@
 /** How a payment leaves its caller: over its announced channels, as the worlds have them, or over channels that it told us of. */
 import { both, either, WORDS, type WorldSet, worldsAt } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
+import { type Reached, reachedAt } from "./reached.ts";
 import type { Masks } from "./worlds.ts";
 
 /** A channel of the caller, announced or not, to a node of the graph, and what the caller can send over it now. */
@@ -17,9 +18,9 @@ export function hopsOverOwn({ amountMsat, online }: Masks, own: readonly OwnChan
 }
 
 /** Worlds in which some first hop leads to a peer that reaches the target: `reached` by node, as one that forwards. */
-export function leaveOver(hops: readonly FirstHop[], reached: Int32Array): WorldSet {
+export function leaveOver(hops: readonly FirstHop[], reached: Reached): WorldSet {
   let leaves: WorldSet = new Int32Array(WORDS);
-  for (const { peer, worlds } of hops) leaves = either(leaves, both(worlds, worldsAt(reached, peer)));
+  for (const { peer, worlds } of hops) leaves = either(leaves, both(worlds, reachedAt(reached, peer)));
   return leaves;
 }
 
@@ -28,13 +29,14 @@ export function leaveOverAnnounced(
   { rows }: ChannelGraph,
   { words }: Masks,
   caller: number,
-  reached: Int32Array,
+  { joined, far, near }: Reached,
 ): WorldSet {
   const leaves: WorldSet = new Int32Array(WORDS);
   for (let out = rows.outStart[caller]!; out < rows.outStart[caller + 1]!; out++) {
     const mask = rows.outSlot[out]! * WORDS;
     const peer = rows.outHead[out]! * WORDS;
-    for (let g = 0; g < WORDS; g++) leaves[g]! |= words[mask + g]! & reached[peer + g]!;
+    const whole = near.get(rows.outHead[out]!);
+    for (let g = 0; g < WORDS; g++) leaves[g]! |= words[mask + g]! & (whole ? whole[g]! : far[peer + g]! & joined[g]!);
   }
   return leaves;
 }

@@ -12,21 +12,15 @@ import type { Masks } from "./worlds.ts";
 /** Where a pass begins, and in which worlds. */
 export type Start = { readonly node: number; readonly worlds: WorldSet };
 
-/**
- * One node that much is reached through, in each world perhaps another, with whom it is reached by: by node, the worlds in
- * which it reaches the hub, and those in which the hub reaches it. Made by `findHub` from the very masks they are used with.
- */
-export type Hub = { readonly reaches: Int32Array; readonly reachedBy: Int32Array };
-
-/** By node: the worlds in which it can send the masks' amount to `target`. With a hub it is the same in a tenth of the time. */
-export function reachTarget(graph: ChannelGraph, masks: Masks, target: number, hub?: Hub): Int32Array {
-  return reachAnyOf(graph, masks, [{ node: target, worlds: everyWorld() }], hub);
+/** By node: the worlds in which it can send the masks' amount to `target`. */
+export function reachTarget(graph: ChannelGraph, masks: Masks, target: number): Int32Array {
+  return reachAnyOf(graph, masks, [{ node: target, worlds: everyWorld() }]);
 }
 
 /** The same for several ends at once, such as a target and a peer that a new channel would join to it. */
-export function reachAnyOf(graph: ChannelGraph, masks: Masks, starts: readonly Start[], hub?: Hub): Int32Array {
+export function reachAnyOf(graph: ChannelGraph, masks: Masks, starts: readonly Start[]): Int32Array {
   const { inStart, inTail } = graph.rows;
-  const pass = startPass(graph, starts, hub?.reachedBy, hub?.reaches);
+  const pass = startPass(graph, starts);
   const ceiling = ceilingOf(graph, masks, starts);
   while (pass.left > 0) {
     const node = pop(pass);
@@ -39,15 +33,10 @@ export function reachAnyOf(graph: ChannelGraph, masks: Masks, starts: readonly S
   return pass.reached;
 }
 
-/** By node: the worlds in which `caller` can send the masks' amount to it. */
-export function reachFrom(graph: ChannelGraph, masks: Masks, caller: number, hub?: Hub): Int32Array {
-  return reachFromAnyOf(graph, masks, [{ node: caller, worlds: everyWorld() }], hub);
-}
-
-/** The same for several callers at once. */
-export function reachFromAnyOf(graph: ChannelGraph, masks: Masks, starts: readonly Start[], hub?: Hub): Int32Array {
+/** By node: the worlds in which one of the callers can send the masks' amount to it. */
+export function reachFromAnyOf(graph: ChannelGraph, masks: Masks, starts: readonly Start[]): Int32Array {
   const { outStart, outHead, outSlot } = graph.rows;
-  const pass = startPass(graph, starts, hub?.reaches, hub?.reachedBy);
+  const pass = startPass(graph, starts);
   while (pass.left > 0) {
     const node = pop(pass);
     const last = outStart[node + 1]!;
@@ -91,15 +80,10 @@ type Pass = {
   left: number;
 };
 
-/**
- * Begins with whoever joins a start by way of the hub: `near` are the starts' sets towards it, `far` everybody's from there on.
- * What is found so is closed under further steps, so the pass goes on only from what it does not hold, which is little: nodes
- * about a start, in worlds in which the hub is out of reach.
- */
-function startPass(graph: ChannelGraph, starts: readonly Start[], near?: Int32Array, far?: Int32Array): Pass {
+function startPass(graph: ChannelGraph, starts: readonly Start[]): Pass {
   const { nodeCount } = graph;
   const pass: Pass = {
-    reached: near && far ? joinByHub(starts, near, far) : new Int32Array(nodeCount * WORDS),
+    reached: new Int32Array(nodeCount * WORDS),
     full: new Uint8Array(nodeCount),
     ring: new Int32Array(nodeCount),
     waiting: new Uint8Array(nodeCount),
@@ -107,28 +91,10 @@ function startPass(graph: ChannelGraph, starts: readonly Start[], near?: Int32Ar
     left: 0,
   };
   for (const { node, worlds } of starts) {
-    let news = 0;
-    for (let g = 0; g < WORDS; g++) {
-      news |= worlds[g]! & ~pass.reached[node * WORDS + g]!;
-      pass.reached[node * WORDS + g]! |= worlds[g]!;
-    }
-    if (news !== 0) push(pass, node);
+    for (let g = 0; g < WORDS; g++) pass.reached[node * WORDS + g]! |= worlds[g]!;
+    push(pass, node);
   }
   return pass;
-}
-
-/** By node: the worlds in which it joins a start by way of the hub. */
-export function joinByHub(starts: readonly Start[], near: Int32Array, far: Int32Array): Int32Array {
-  const joined = new Int32Array(WORDS);
-  for (const { node, worlds } of starts) {
-    for (let g = 0; g < WORDS; g++) joined[g]! |= worlds[g]! & near[node * WORDS + g]!;
-  }
-  const reached = new Int32Array(far.length);
-  if (joined.every((word) => word === 0)) return reached;
-  for (let at = 0; at < far.length; at += WORDS) {
-    for (let g = 0; g < WORDS; g++) reached[at + g] = far[at + g]! & joined[g]!;
-  }
-  return reached;
 }
 
 function push(pass: Pass, node: number): void {

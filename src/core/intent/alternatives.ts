@@ -1,7 +1,8 @@
 /** What else the caller could do: another amount, another first or last hop, another node to pay. At most one of each. */
-import { countBits, countWorlds, GROUP, WORDS, worldsAt } from "../graph/bits.ts";
+import { countBits, countWorlds, GROUP, WORDS } from "../graph/bits.ts";
 import { inboundCount, nodeKeyHex } from "../graph/channel-graph.ts";
 import { AMOUNT_GRID_MSAT, CENTRAL_GROUP } from "../graph/engine.ts";
+import { reachedAt } from "../graph/reached.ts";
 import { type Chance, chanceOfWorlds } from "../score/interval.ts";
 import type { Msat } from "../units.ts";
 import { CLEAR_GAIN, chanceOfOther, type IntentCase, onwardFrom, peersOf, ratioOf, throughPeer } from "./case.ts";
@@ -51,11 +52,11 @@ function lastSure(question: IntentCase, grid: readonly number[]): number {
       let worlds = 0;
       for (const { peer, spendableMsat } of own) {
         if (spendableMsat < amount) continue;
-        worlds |= sets[peer * WORDS + word]! & engine.worlds.online[peer * WORDS + CENTRAL_GROUP]!;
+        worlds |= reachedAt(sets, peer)[word]! & engine.worlds.online[peer * WORDS + CENTRAL_GROUP]!;
       }
       return countBits(worlds) / GROUP >= PAY_FROM;
     }
-    const ratio = (node: number) => countBits(sets[node * WORDS + word]!) / GROUP;
+    const ratio = (node: number) => countBits(reachedAt(sets, node)[word]!) / GROUP;
     if (caller >= 0) return ratio(caller) >= PAY_FROM;
     const others = question.references.filter(({ node }) => node !== question.target);
     const total = others.reduce((sum, { weight }) => sum + weight, 0);
@@ -134,9 +135,9 @@ function otherTarget(question: IntentCase): Alternative | undefined {
   let otherChance: Chance;
   if (isKnown(question)) {
     const forward = onwardFrom(question);
-    const worlds = (node: number) => countWorlds(forward, node);
+    const worlds = (node: number) => countWorlds(reachedAt(forward, node));
     other = live.reduce((a, b) => (worlds(a) === worlds(b) ? byInbound(a, b) : worlds(b) > worlds(a) ? b : a));
-    otherChance = chanceOfWorlds(worldsAt(forward, other));
+    otherChance = chanceOfWorlds(reachedAt(forward, other));
     const promises = otherChance.probability >= chance.probability + CLEAR_GAIN;
     if (promises && question.isLimited) otherChance = chanceOfOther(question, { target: other });
   } else {

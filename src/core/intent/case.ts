@@ -5,6 +5,7 @@ import type { Path } from "../graph/cheapest-path.ts";
 import type { ReachEngine } from "../graph/engine.ts";
 import { type Aim, defaultLimits, nameOf, type RouteLimits } from "../graph/limits.ts";
 import { type FirstHop, hopsOverOwn } from "../graph/own-channels.ts";
+import { type Reached, reachedAt } from "../graph/reached.ts";
 import { policyAdmits } from "../graph/worlds.ts";
 import type { Chance } from "../score/interval.ts";
 import { judge, routeOf } from "./judge.ts";
@@ -23,7 +24,7 @@ export type IntentCase = Payer & {
   /** The same limits for another amount: LND's depend on it. */
   readonly limitsAt: (amountMsat: number) => RouteLimits;
   /** By node: the worlds in which it, as one that forwards, surely reaches the target within the limits. */
-  readonly within: Int32Array;
+  readonly within: Reached;
   /** Worlds in which the caller surely does; none for a caller of which nothing is known. */
   readonly leaves: WorldSet;
   /** Whether the caller set a limit itself, or LND's cost it something here: only then other ends are held to them too. */
@@ -93,11 +94,11 @@ export function anyOf(question: IntentCase, slots: readonly number[]): WorldSet 
 
 /** Worlds in which a payment that already is at `peer` reaches the target: what a funded channel to it would give. */
 export function throughPeer(question: IntentCase, peer: number): WorldSet {
-  return both(worldsAt(question.within, peer), worldsAt(question.engine.worlds.online, peer));
+  return both(reachedAt(question.within, peer), worldsAt(question.engine.worlds.online, peer));
 }
 
 /** By node: the worlds in which the caller reaches it, whatever it takes. */
-export function onwardFrom(question: IntentCase): Int32Array {
+export function onwardFrom(question: IntentCase): Reached {
   const { engine, caller, own, amountMsat } = question;
   const starts = firstHops(question).map(({ peer, worlds }) => ({ node: peer, worlds }));
   const pass = () => engine.onward(amountMsat, starts);
@@ -126,7 +127,7 @@ export type NewChannel = { readonly node: number; readonly worlds: WorldSet };
  */
 export function bestChannel(
   question: IntentCase,
-  sets: Int32Array,
+  { joined, far, near }: Reached,
   gates: (node: number) => number,
 ): NewChannel | undefined {
   const { graph, caller, target, leaves, engine } = question;
@@ -138,12 +139,16 @@ export function bestChannel(
     if (inbound === 0 || node === caller || node === target) continue;
     const at = gates(node);
     let count = 0;
-    for (let g = 0; g < WORDS; g++) count += countBits(leaves[g]! | (sets[node * WORDS + g]! & gate[at + g]!));
+    const whole = near.get(node);
+    for (let g = 0; g < WORDS; g++) {
+      const word = whole ? whole[g]! : far[node * WORDS + g]! & joined[g]!;
+      count += countBits(leaves[g]! | (word & gate[at + g]!));
+    }
     if (count < bestCount || (count === bestCount && (best < 0 || inbound <= inboundCount(graph, best)))) continue;
     best = node;
     bestCount = count;
   }
   if (best < 0) return undefined;
-  const gained = worldsAt(sets, best).map((word, g) => word & gate[gates(best) + g]!);
+  const gained = reachedAt({ joined, far, near }, best).map((word, g) => word & gate[gates(best) + g]!);
   return { node: best, worlds: either(leaves, gained) };
 }

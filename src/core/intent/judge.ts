@@ -7,6 +7,7 @@ import { type Path, pathFrom, pathOverOwn } from "../graph/cheapest-path.ts";
 import type { ReachEngine } from "../graph/engine.ts";
 import type { Aim, Limit } from "../graph/limits.ts";
 import { hopsOverOwn, leaveOver, leaveOverAnnounced } from "../graph/own-channels.ts";
+import type { Reached } from "../graph/reached.ts";
 import type { Masks } from "../graph/worlds.ts";
 import { type Chance, chanceBetween, chanceOf, groupRatios } from "../score/interval.ts";
 import { isKnown, type Payer } from "./payer.ts";
@@ -23,7 +24,7 @@ const LIMITS: readonly Limit[] = ["maxFeeMsat", "maxCltvDelta", "maxHops"];
 type Sender = {
   readonly weight: number;
   readonly route: () => Path | undefined;
-  readonly leave: (reached: Int32Array) => WorldSet;
+  readonly leave: (reached: Reached) => WorldSet;
   lower: WorldSet;
   upper: WorldSet;
 };
@@ -50,7 +51,7 @@ export function judgeUnder(engine: ReachEngine, payer: Payer, aim: Aim, masks: M
 }
 
 /** The chance if these were the worlds, by node, in which one that forwards reaches the target. */
-export function chanceBy(engine: ReachEngine, payer: Payer, aim: Aim, within: Int32Array, masks?: Masks): Chance {
+export function chanceBy(engine: ReachEngine, payer: Payer, aim: Aim, within: Reached, masks?: Masks): Chance {
   const senders = sendersOf(engine, payer, aim, masks);
   for (const sender of senders) sender.lower = sender.leave(within);
   return chanceOf(meanOf(senders, "lower"));
@@ -99,7 +100,7 @@ export function sendersOf(
   });
   if (own) {
     const hops = hopsOverOwn(masks, own);
-    const leave = (reached: Int32Array) => leaveOver(hops, reached);
+    const leave = (reached: Reached) => leaveOver(hops, reached);
     return [{ weight: 1, route: () => routeOf(engine, payer, aim), leave, lower: none(), upper: none() }];
   }
   if (caller >= 0) return [announced(caller, 1)];

@@ -1,6 +1,7 @@
 /** Why the answer is what it is: where the payment would break, and what the probability becomes if that part is mended. */
 import { both, countWorlds, either, everyWorld, WORDS, WORLDS, type WorldSet, worldsAt } from "../graph/bits.ts";
 import { inboundCount, outboundCount, POLICY_KNOWN } from "../graph/channel-graph.ts";
+import { AMOUNT_GRID_MSAT } from "../graph/engine.ts";
 import { withoutSlots } from "../graph/reach.ts";
 import { usableMsat } from "../graph/worlds.ts";
 import { chanceOfWorlds } from "../score/interval.ts";
@@ -91,7 +92,9 @@ function explainAmount(question: IntentCase): Reason {
     most = Math.max(most, Math.min(maxHtlcMsat[arc]!, Math.floor(usableMsat(graph, arc >>> 1))));
   }
   const above = amountMsat > most;
-  const nearest = above ? most : least;
+  // Of an amount that others are asked about too, the worlds are at hand.
+  const common = AMOUNT_GRID_MSAT.filter((amount) => least <= amount && amount <= most);
+  const nearest = (above ? common.at(-1) : common[0]) ?? (above ? most : least);
   const { probability } = chanceOfOther(question, { amountMsat: nearest });
   return {
     code: above ? "amount-above-limits" : "amount-below-minimum",

@@ -2,10 +2,11 @@
  * Which probes come next: those that are expected to lower the Brier score of the questions people ask the most, for what
  * they cost others; and, for a share of them, whatever chance draws.
  */
-import { type WorldSet, worldsAt } from "../graph/bits.ts";
+import { everyWorld, type WorldSet } from "../graph/bits.ts";
 import { arcHead, arcTail, type ChannelGraph, inboundCount } from "../graph/channel-graph.ts";
 import { AMOUNT_GRID_MSAT } from "../graph/engine.ts";
-import { reachTarget } from "../graph/reach.ts";
+import { findHub } from "../graph/hub.ts";
+import { lookBack, reachedAt } from "../graph/reached.ts";
 import { drawMasks, type Masks, policyAdmits, type Worlds } from "../graph/worlds.ts";
 import type { ProbeLimits } from "../spend/policy.ts";
 import { type Arrival, arrivalOf } from "./arrival.ts";
@@ -95,13 +96,11 @@ function viewOf({ worlds, source, own }: ProbeScene, limits: ProbeLimits): View 
 }
 
 function answer({ worlds }: ProbeScene, masks: View["masks"], questions: readonly ProbeQuestion[]): AskedQuestion[] {
-  const passes = new Map<string, Int32Array>();
+  const { graph } = worlds;
+  const hubs = remember((amountMsat) => findHub(graph, masks(amountMsat)));
   return questions.map(({ target, caller, amountMsat, weight }) => {
-    const key = `${target} ${amountMsat}`;
-    const pass = passes.get(key) ?? reachTarget(worlds.graph, masks(amountMsat), target);
-    passes.set(key, pass);
-    const yes: WorldSet = worldsAt(pass, caller);
-    return { weight, yes };
+    const starts = [{ node: target, worlds: everyWorld() }];
+    return { weight, yes: reachedAt(lookBack(graph, masks(amountMsat), hubs(amountMsat), starts), caller) };
   });
 }
 

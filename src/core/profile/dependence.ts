@@ -3,6 +3,7 @@ import { countWorlds, WORDS } from "../graph/bits.ts";
 import { inboundCount, nodeKeyHex } from "../graph/channel-graph.ts";
 import type { ReachEngine } from "../graph/engine.ts";
 import { reachTarget, withoutSlots } from "../graph/reach.ts";
+import { heldIn, type Reached } from "../graph/reached.ts";
 import { chanceOf } from "../score/interval.ts";
 import { meanOfCallers } from "../score/mean-of-callers.ts";
 import type { ReferenceCaller } from "../score/references.ts";
@@ -20,11 +21,11 @@ export function* findDependence(
   amountMsat: number,
 ): Generator<void, Dependence> {
   const { graph } = engine;
-  const chance = (reached: Int32Array) => chanceOf(meanOfCallers(references, node, reached));
+  const chance = (reached: Reached) => chanceOf(meanOfCallers(references, node, reached));
   const withoutPeer: WithoutPeer[] = [];
   for (const peer of peersThatDecide(engine, node, amountMsat)) {
     const masks = withoutSlots(engine.masks(amountMsat), slotsOf(engine, peer));
-    withoutPeer.push({ peer: nodeKeyHex(graph, peer), ...chance(reachTarget(graph, masks, node)) });
+    withoutPeer.push({ peer: nodeKeyHex(graph, peer), ...chance(heldIn(reachTarget(graph, masks, node))) });
     yield;
   }
   const cut = cuts.cutOf[node]!;

@@ -1,8 +1,8 @@
 /** Who is reached by the reference callers, for every node at once: one forward pass per caller and amount. */
-import { countBits, GROUP, WORDS } from "../graph/bits.ts";
+import { countBits, everyWorld, GROUP, WORDS } from "../graph/bits.ts";
 import type { ChannelGraph } from "../graph/channel-graph.ts";
 import { findHub } from "../graph/hub.ts";
-import { reachFrom } from "../graph/reach.ts";
+import { lookAhead, writeOut } from "../graph/reached.ts";
 import { drawMasks, type Worlds } from "../graph/worlds.ts";
 import type { ReferenceCaller } from "./references.ts";
 import type { RankTerm } from "./terms.ts";
@@ -25,7 +25,7 @@ export function tableReach(
       term.amountMsat === amount ? { place: term.place, sums: table[i]! } : [],
     );
     for (const { node: caller, weight } of references) {
-      const reached = reachFrom(graph, masks, caller, hub);
+      const reached = writeOut(lookAhead(graph, masks, hub, [{ node: caller, worlds: everyWorld() }]));
       for (const { place, sums } of places) {
         if (place === "node") addReached(sums, reached, caller, weight);
         else addBeside(sums, worlds, reached, caller, weight);
