@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { syntheticGraph } from "../../testing/synthetic-graph.ts";
 import { arcHead, arcTail, type ChannelGraph, findNodeHex, nodeKeyHex } from "./channel-graph.ts";
-import { cheapestPaths, type Path, pathFrom } from "./cheapest-path.ts";
+import { openPaths, type Path, pathFrom } from "./cheapest-path.ts";
 import { defaultFeeLimitMsat, MAX_CLTV, MAX_HOPS } from "./limits.ts";
 import { preparePaths } from "./path-net.ts";
 import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "./records.ts";
@@ -38,7 +38,7 @@ const find = (channels: ChannelRecord[], caller: number, target: number, amountM
   const net = preparePaths(sampleWorlds(graph, 1));
   const path = pathFrom(
     net,
-    cheapestPaths(net, findNodeHex(graph, key(target)), amountMsat),
+    openPaths(net, findNodeHex(graph, key(target)), amountMsat),
     findNodeHex(graph, key(caller)),
   );
   return path && { ...path, nodes: path.nodes.map((node) => nodeKeyHex(graph, node)) };
@@ -95,10 +95,25 @@ test("every path of a random graph can be walked, and costs what it says", () =>
     fc.property(cases, ({ seed, nodes, channels, amountMsat }) => {
       const { graph } = graphFromRecords([], syntheticGraph({ nodes, channels, seed }).channels);
       const net = preparePaths(sampleWorlds(graph, 1));
-      const tree = cheapestPaths(net, 0, amountMsat);
+      const tree = openPaths(net, 0, amountMsat);
       for (let caller = 1; caller < graph.nodeCount; caller++) {
         const path = pathFrom(net, tree, caller);
         if (path) expect(walk(graph, path, amountMsat)).toEqual({ feeMsat: path.feeMsat, cltvDelta: path.cltvDelta });
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a caller's path is the same whoever asked before", () => {
+  fc.assert(
+    fc.property(fc.nat(5000), fc.array(fc.nat(39), { maxLength: 12 }), (seed, callers) => {
+      const { graph } = graphFromRecords([], syntheticGraph({ nodes: 40, channels: 120, seed }).channels);
+      const net = preparePaths(sampleWorlds(graph, 1));
+      const shared = openPaths(net, 0, 1e7);
+      for (const each of callers) {
+        const caller = each % graph.nodeCount;
+        expect(pathFrom(net, shared, caller)).toEqual(pathFrom(net, openPaths(net, 0, 1e7), caller));
       }
     }),
     { numRuns: 60 },

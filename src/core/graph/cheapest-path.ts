@@ -16,7 +16,7 @@ const RISK_PER_MSAT_BLOCK = 15e-9;
 const ATTEMPT_BASE_MSAT = 100_000;
 const ATTEMPT_RATIO = 0.001;
 
-/** Best paths of every node to one target, for one amount. */
+/** Best paths to one target, for one amount, as far as somebody has asked; they hold for the nodes that are settled. */
 export type PathTree = {
   readonly target: number;
   readonly amountMsat: number;
@@ -32,6 +32,9 @@ export type PathTree = {
   readonly probability: Float64Array;
   readonly cltvDelta: Uint16Array;
   readonly hops: Uint8Array;
+  /** 1 for nodes whose best path is found, and the others that are in sight. */
+  readonly settled: Uint8Array;
+  readonly heap: NodeHeap;
 };
 
 /**
@@ -40,52 +43,85 @@ export type PathTree = {
  */
 export type Path = { feeMsat: number; cltvDelta: number; hops: number; nodes: number[]; arcs: number[] };
 
-/** Best paths to `target` within the limits. One tree serves all callers. */
-export function cheapestPaths(
-  net: PathNet,
+/** A search for paths to `target` within the limits, which goes on as callers ask. One tree serves all of them. */
+export function openPaths(
+  { graph: { nodeCount } }: PathNet,
   target: number,
   amountMsat: number,
   limits: RouteLimits = defaultLimits(amountMsat),
 ): PathTree {
-  const { nodeCount, rows } = net.graph;
   const tree = emptyTree(nodeCount, target, amountMsat, limits);
-  const heap = new NodeHeap();
-  const settled = new Uint8Array(nodeCount);
   tree.cost[target] = 0;
   tree.forwardsMsat[target] = amountMsat;
   tree.probability[target] = 1;
-  heap.push(target, 0);
-  const { inStart, inTail } = rows;
-  for (let node = heap.pop(); node >= 0; node = heap.pop()) {
-    if (settled[node] !== 0) continue;
-    settled[node] = 1;
-    if (tree.hops[node]! >= limits.maxHops - 1) continue;
-    for (let slot = inStart[node]!; slot < inStart[node + 1]!; slot++) {
-      const tail = inTail[slot]!;
-      if (settled[tail] === 0 && relax(net, tree, slot, tail, node)) heap.push(tail, tree.cost[tail]!);
-    }
-  }
+  tree.heap.push(target, 0);
   return tree;
 }
 
-/** The best path of one caller, or undefined. The caller pays itself no fee and adds no lock. */
+/** Goes on until the best path of `node` is found, or no node is left. */
+function settle(net: PathNet, tree: PathTree, node: number): void {
+  while (tree.settled[node] === 0 && settleNext(net, tree) >= 0);
+}
+
+/** Finds the best path of the node in sight that has the cheapest one. @returns the node, or -1 when none is left */
+function settleNext(net: PathNet, tree: PathTree): number {
+  const { inStart, inTail } = net.graph.rows;
+  const { heap, settled } = tree;
+  let node = heap.pop();
+  while (node >= 0 && settled[node] !== 0) node = heap.pop();
+  if (node < 0) return -1;
+  settled[node] = 1;
+  if (tree.hops[node]! >= tree.limits.maxHops - 1) return node;
+  for (let slot = inStart[node]!; slot < inStart[node + 1]!; slot++) {
+    const tail = inTail[slot]!;
+    if (settled[tail] === 0 && relax(net, tree, slot, tail, node)) heap.push(tail, tree.cost[tail]!);
+  }
+  return node;
+}
+
+/**
+ * The best path of one caller, or undefined. The caller pays itself no fee and adds no lock. Peers are looked at in the order of their
+ * own costs, and the search is over when the next one costs more than the path that is found, as LND's is when it comes to the source.
+ */
 export function pathFrom(net: PathNet, tree: PathTree, caller: number): Path | undefined {
-  const { outStart, outSlot, outHead } = net.graph.rows;
-  let first = -1;
-  let best = Number.POSITIVE_INFINITY;
-  for (let out = outStart[caller]!; out < outStart[caller + 1]!; out++) {
-    const head = outHead[out]!;
-    if (tree.cost[head] === Number.POSITIVE_INFINITY) continue;
-    const overMsat = crossing(net, tree, outSlot[out]!, head);
-    if (overMsat < 0 || overMsat - tree.amountMsat > tree.limits.maxFeeMsat) continue;
-    const probability = tree.probability[head]! * carries(net, outSlot[out]!, head, overMsat);
-    const cost = costOver(tree, head, overMsat, probability);
-    if (cost < best) {
-      best = cost;
-      first = outSlot[out]!;
+  const slots = slotsByPeer(net, caller);
+  let [first, best] = [-1, Number.POSITIVE_INFINITY];
+  const look = (peer: number) => {
+    for (const slot of slots.get(peer) ?? []) {
+      const cost = costOverArc(net, tree, slot, peer);
+      if (cost < best) [first, best] = [slot, cost];
     }
+  };
+  const known = [...slots.keys()].filter((peer) => tree.settled[peer] !== 0);
+  known.sort((a, b) => tree.cost[a]! - tree.cost[b]! || a - b);
+  for (const peer of known) if (tree.cost[peer]! < best) look(peer);
+  let unknown = slots.size - known.length;
+  while (unknown > 0 && tree.heap.leastCost() < best) {
+    const node = settleNext(net, tree);
+    if (!slots.has(node)) continue;
+    look(node);
+    unknown--;
   }
   return first < 0 ? undefined : follow(net, tree, caller, first);
+}
+
+/** The slots of a caller's arcs to each peer. */
+function slotsByPeer({ graph: { rows } }: PathNet, caller: number): Map<number, number[]> {
+  const slots = new Map<number, number[]>();
+  for (let out = rows.outStart[caller]!; out < rows.outStart[caller + 1]!; out++) {
+    const peer = rows.outHead[out]!;
+    const known = slots.get(peer);
+    if (known) known.push(rows.outSlot[out]!);
+    else slots.set(peer, [rows.outSlot[out]!]);
+  }
+  return slots;
+}
+
+/** What a path costs a caller that leaves over the arc at `slot`; infinite when that is not within the limits. */
+function costOverArc(net: PathNet, tree: PathTree, slot: number, peer: number): number {
+  const overMsat = crossing(net, tree, slot, peer);
+  if (overMsat < 0 || overMsat - tree.amountMsat > tree.limits.maxFeeMsat) return Number.POSITIVE_INFINITY;
+  return costOver(tree, peer, overMsat, tree.probability[peer]! * carries(net, slot, peer, overMsat));
 }
 
 /**
@@ -101,7 +137,8 @@ export function pathOverOwn(
   let found: Path | undefined;
   let best = Number.POSITIVE_INFINITY;
   for (const { peer, spendableMsat } of own) {
-    if (tree.cost[peer] === Number.POSITIVE_INFINITY) continue;
+    settle(net, tree, peer);
+    if (tree.settled[peer] === 0) continue;
     const { base, ppm } = inboundFees(net, caller, peer);
     const overMsat = arriving(tree, peer, base, ppm);
     if (overMsat > spendableMsat || overMsat - tree.amountMsat > tree.limits.maxFeeMsat) continue;
@@ -223,5 +260,7 @@ function emptyTree(nodeCount: number, target: number, amountMsat: number, limits
     probability: new Float64Array(nodeCount),
     cltvDelta: new Uint16Array(nodeCount),
     hops: new Uint8Array(nodeCount),
+    settled: new Uint8Array(nodeCount),
+    heap: new NodeHeap(),
   };
 }

@@ -2,7 +2,7 @@
 
 import { everyWorld, WORDS, type WorldSet } from "./bits.ts";
 import type { ChannelGraph } from "./channel-graph.ts";
-import { cheapestPaths, type PathTree } from "./cheapest-path.ts";
+import { openPaths, type PathTree } from "./cheapest-path.ts";
 import { findHub } from "./hub.ts";
 import { openLimitedPasses } from "./limited-passes.ts";
 import { type Aim, type Limit, nameOf } from "./limits.ts";
@@ -43,7 +43,7 @@ export type ReachEngine = {
    */
   gridTo(target: number): Reached;
   readonly net: PathNet;
-  /** Best paths to the target from everywhere, within the limits. */
+  /** Best paths to the target within the limits, from wherever somebody asks. */
   pathsTo(aim: Aim): PathTree;
   /** What is computed from a caller's announced channels, under a name; nothing that a caller told us may be in it. */
   remember(name: string, make: () => Reached): Reached;
@@ -111,7 +111,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
     remembered: masks.all,
     remember: (name, make) => passes.get(name, make),
     pathsTo: ({ target, amountMsat, limits }) =>
-      trees.get(`${target} ${amountMsat} ${nameOf(limits)}`, () => cheapestPaths(net, target, amountMsat, limits)),
+      trees.get(`${target} ${amountMsat} ${nameOf(limits)}`, () => openPaths(net, target, amountMsat, limits)),
   };
 }
 

@@ -22,6 +22,11 @@ export class NodeHeap {
     costs[at] = cost;
   }
 
+  /** The least cost of any node in it; infinite when there is none. */
+  leastCost(): number {
+    return this.#costs[0] ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The node with the least cost, or -1. */
   pop(): number {
     const nodes = this.#nodes;
