@@ -30,7 +30,7 @@ export const keyOf = (name: number): string => `02${name.toString(16).padStart(6
 export function drawGraph(channels: readonly Drawn[]): { graph: ChannelGraph; at(name: number): number } {
   const records = channels.map(
     ({ a, b, capacitySat = 1_000_000, block = 800_000, there, back }, i): ChannelRecord => ({
-      id: (BigInt(block) << 40n) | (BigInt(i) << 16n),
+      id: (BigInt(block) << 40n) | (BigInt(i + 1) << 16n),
       node1: keyOf(a),
       node2: keyOf(b),
       capacitySat,

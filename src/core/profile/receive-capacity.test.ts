@@ -134,7 +134,7 @@ test("a channel too small for the amount is no path", () => {
   expect(disjointPaths(ground, at(2), AMOUNT_MSAT)).toEqual({ byChannel: 0, byNode: 0, onlyChannel: -1, onlyNode: -1 });
 });
 
-const idOf = (i: number) => (800_000n << 40n) | (BigInt(i) << 16n);
+const idOf = (i: number) => (800_000n << 40n) | (BigInt(i + 1) << 16n);
 
 function isJoined(channels: readonly Drawn[], from: number, to: number): boolean {
   const seen = new Set([from]);

@@ -53,8 +53,19 @@ test("money is no seed: neither size nor number of channels, nor a past behind s
   expect(seeds.length).toBeGreaterThan(15);
 });
 
-test("there are no more than some; and none where channels tell no age", () => {
+test("there are no more than some", () => {
   expect(prepareProfiles(drawGraph(ring(400)).graph, []).seeds).toHaveLength(MOST_SEEDS);
-  const ageless = ring(10).map((channel) => ({ ...channel, block: 0 }));
-  expect(prepareProfiles(drawGraph(ageless).graph, []).seeds).toEqual([]);
+});
+
+test("where channels tell no age only those count that were seen forwarding, and nobody behind somebody else", () => {
+  const behind: Drawn[] = [
+    { a: 3, b: 60 },
+    { a: 60, b: 61 },
+    { a: 61, b: 62 },
+    { a: 62, b: 60 },
+  ];
+  const { graph, at } = drawGraph([...ring(10), ...behind].map((channel) => ({ ...channel, block: 0 })));
+  expect(prepareProfiles(graph, []).seeds).toEqual([]);
+  const seen = [passed(4, 5), passed(7, 8), passed(7, 6), passed(61, 62)];
+  expect(prepareProfiles(graph, seen).seeds).toEqual([7, 4].map(at));
 });

@@ -1,8 +1,8 @@
 /**
  * The nodes that receive capacity is counted from. They stand for "the network", so money must not choose them: no degree, no
- * capacity. A seed is old, and no single node stands between it
- * and the bulk, which is where the oldest channels are. Among these come first the ones that our probes saw forwarding, by how many neighbours they passed amounts on to;
- * then the oldest. Neither a past nor somebody else's forwarding can be bought today.
+ * capacity. A seed is old, and no single node stands between it and the bulk, which is where the oldest channels are. Among these come
+ * first the ones that our probes saw forwarding, by how many neighbours they passed amounts on to; then the oldest. A past cannot be
+ * bought today, and somebody else's forwarding not at all.
  */
 import { type ChannelGraph, nodeKeyHex } from "../graph/channel-graph.ts";
 import { isLive } from "../graph/worlds.ts";
@@ -59,24 +59,25 @@ function weightedMedian(blocks: Uint32Array, tip: number): number {
   return 0;
 }
 
-/** At most {@link MOST_SEEDS} nodes, the first ones first. None in a graph whose channels tell no age. */
+/**
+ * At most {@link MOST_SEEDS} nodes, the first ones first. Where channels tell no age, as in a file that numbers them, only those that
+ * were seen forwarding.
+ */
 export function chooseSeeds(
   graph: ChannelGraph,
   cuts: Cuts,
-  { oldestBlock, oldBlock }: Ages,
+  { oldestBlock, oldBlock, tip }: Ages,
   forwarding: ReadonlyMap<string, Forwarding>,
 ): number[] {
-  const old = Array.from({ length: graph.nodeCount }, (_, node) => node).filter(
-    (node) =>
-      cuts.inBulk[node] !== 0 && cuts.cutOf[node]! < 0 && oldestBlock[node]! > 0 && oldestBlock[node]! <= oldBlock,
-  );
-  const passedTo = (node: number) => forwarding.get(nodeKeyHex(graph, node))?.passedTo.size ?? 0;
-  const keyed = old.map((node) => ({
-    node,
-    passed: forwarding.size === 0 ? 0 : passedTo(node),
-    since: oldestBlock[node]!,
-  }));
+  const candidates: { node: number; passed: number; since: number }[] = [];
+  for (let node = 0; node < graph.nodeCount; node++) {
+    if (cuts.inBulk[node] === 0 || cuts.cutOf[node]! >= 0) continue;
+    const since = oldestBlock[node]!;
+    const passed = forwarding.size === 0 ? 0 : (forwarding.get(nodeKeyHex(graph, node))?.passedTo.size ?? 0);
+    const isOld = since > 0 && since <= oldBlock;
+    if (isOld || (tip === 0 && passed > 0)) candidates.push({ node, passed, since });
+  }
   // Nodes are sorted by key, which settles what is left.
-  keyed.sort((a, b) => b.passed - a.passed || a.since - b.since || a.node - b.node);
-  return keyed.slice(0, MOST_SEEDS).map(({ node }) => node);
+  candidates.sort((a, b) => b.passed - a.passed || a.since - b.since || a.node - b.node);
+  return candidates.slice(0, MOST_SEEDS).map(({ node }) => node);
 }
