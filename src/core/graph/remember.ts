@@ -1,5 +1,7 @@
 /** Memories that forget what was used longest ago. */
 
+export type Memory<Value> = ReturnType<typeof remember<Value>>;
+
 /** A memory of the `size` values used last, by name. */
 export function remember<Value>(size: number) {
   const kept = new Map<string, Value>();

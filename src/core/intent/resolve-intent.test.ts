@@ -3,10 +3,11 @@ import { expect, test } from "vitest";
 import { syntheticGraph } from "../../testing/synthetic-graph.ts";
 import { findNodeHex, nodeKeyHex, outboundCount } from "../graph/channel-graph.ts";
 import { type ChannelRecord, graphFromRecords, type PolicyRecord } from "../graph/records.ts";
+import { remember } from "../graph/remember.ts";
 import { type Beliefs, NO_BELIEFS, sampleWorlds } from "../graph/worlds.ts";
 import { msat, unixSeconds } from "../units.ts";
 import type { AskedLimits, CallerChannel, Decision, DecisionRequest } from "./decision.ts";
-import { createIntentWorld, type IntentWorld, resolveIntent } from "./resolve-intent.ts";
+import { createIntentWorld, type IntentWorld, refreshIntentWorld, resolveIntent } from "./resolve-intent.ts";
 
 const takenAt = unixSeconds(1_770_000_000);
 const now = unixSeconds(takenAt + 600);
@@ -308,6 +309,8 @@ test("every question gets a well-formed answer, the same each time", () => {
       const request = { target, caller, amount: msat(amount), now };
       const decision = resolveIntent(synthetic, request);
       expect(resolveIntent(synthetic, request)).toEqual(decision);
+      // Nor does it depend on what was asked before.
+      expect(resolveIntent({ ...synthetic, answers: remember(1) }, request)).toEqual(decision);
       expect(decision.reasons.length).toBeGreaterThan(0);
       expect(decision.alternatives.length).toBeLessThanOrEqual(3);
       for (const { probability, interval } of [decision, ...decision.alternatives]) {
@@ -323,6 +326,20 @@ test("every question gets a well-formed answer, the same each time", () => {
     }),
     { numRuns: 150 },
   );
+});
+
+test("a question that comes again is answered from memory, with ages of its own, until a policy changes; own channels are never kept", () => {
+  const world = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]);
+  const request = { target: T, caller: S, amount: msat(100_000_000n), now };
+  const first = resolveIntent(world, request);
+  const later = resolveIntent(world, { ...request, now: unixSeconds(now + 60) });
+  expect(later.evidence.newestAgeSec).toBe(first.evidence.newestAgeSec + 60);
+  expect(later.reasons).toBe(first.reasons);
+  expect([...world.answers.all()]).toHaveLength(1);
+  resolveIntent(world, { ...request, callerChannels: [told(H, 500_000)] });
+  expect([...world.answers.all()]).toHaveLength(1);
+  const refreshed = refreshIntentWorld(world, [0], "ef".repeat(32), takenAt);
+  expect(resolveIntent(refreshed, request).reasons).not.toBe(first.reasons);
 });
 
 test("limits and own channels only ever take away, and the route keeps them", () => {

@@ -4,6 +4,7 @@ import type { Path } from "../graph/cheapest-path.ts";
 import { createReachEngine, type ReachEngine } from "../graph/engine.ts";
 import { defaultLimits, type RouteLimits } from "../graph/limits.ts";
 import type { OwnChannel } from "../graph/own-channels.ts";
+import { type Memory, remember } from "../graph/remember.ts";
 import type { Masks, Worlds } from "../graph/worlds.ts";
 import { drawReferences, type ReferenceCaller } from "../score/references.ts";
 import { msat, type UnixSeconds } from "../units.ts";
@@ -17,6 +18,14 @@ import { isKnown } from "./payer.ts";
 import { explain, policiesUnknown } from "./reasons.ts";
 import { type GraphAges, listUnknowns } from "./unknowns.ts";
 
+type Answer = { readonly asked: IntentCase } & Pick<
+  Decision,
+  "verdict" | "probability" | "interval" | "firstTryProbability" | "route" | "reasons" | "alternatives"
+>;
+
+/** Answers that are kept, some kilobytes each. */
+const ANSWERS_KEPT = 1_000;
+
 /** What decisions are computed from: worlds with their memory, who stands for an unknown caller, and the graph's dates. */
 export type IntentWorld = {
   readonly engine: ReachEngine;
@@ -27,6 +36,8 @@ export type IntentWorld = {
   readonly takenAt: UnixSeconds;
   /** Newest channel update in the graph, unix seconds; 0 when none is known. */
   readonly newestUpdateAt: number;
+  /** Of these worlds and policies. */
+  readonly answers: Memory<Answer>;
 };
 
 /** Gathers what decisions need around a sample of worlds, drawn from the evidence `grounds` names; `masks` are those of these worlds that are drawn already. */
@@ -45,6 +56,7 @@ export function createIntentWorld(
     graphDigest,
     takenAt,
     newestUpdateAt: newestUpdate(graph),
+    answers: remember(ANSWERS_KEPT),
   };
 }
 
@@ -56,7 +68,8 @@ export function refreshIntentWorld(
   takenAt: UnixSeconds,
 ): IntentWorld {
   world.engine.refresh(channels);
-  return { ...world, graphDigest, takenAt, newestUpdateAt: newestUpdate(world.engine.graph) };
+  const newestUpdateAt = newestUpdate(world.engine.graph);
+  return { ...world, graphDigest, takenAt, newestUpdateAt, answers: remember(ANSWERS_KEPT) };
 }
 
 function newestUpdate(graph: ChannelGraph): number {
@@ -89,20 +102,31 @@ export function resolveIntent(world: IntentWorld, request: DecisionRequest): Dec
 
   const told = findOwnChannels(graph, request.callerChannels);
   const payer = { caller, own: told?.channels, references };
-  const asked = openCase(engine, payer, target, Number(request.amount), limitsAt);
-  const { path } = asked;
-  const evidence = evidenceOf(path);
+  const compute = () => computeAnswer(openCase(engine, payer, target, Number(request.amount), limitsAt));
+  const name = `${target} ${caller} ${request.amount} ${Object.values(limits).join(" ")}`;
+  // What the caller tells of its own channels outlives no answer.
+  const { asked, ...answer } = told ? compute() : world.answers.get(name, compute);
+  const evidence = evidenceOf(asked.path);
   return {
-    verdict: decide(asked.chance),
-    ...asked.chance,
-    // Of a route that works in a world that is in doubt, no more is said than of all routes.
-    firstTryProbability: Math.min(asked.chance.probability, firstTry(asked)),
-    route: path ? describeRoute(graph, path) : null,
-    reasons: explain(asked),
-    alternatives: findAlternatives(asked),
+    ...answer,
     unknowns: listUnknowns(asked, evidence.probed, agesOf(world, request.now), told?.strangers ?? 0),
     evidence,
     ...origin,
+  };
+}
+
+/** What does not depend on when it is asked. */
+function computeAnswer(asked: IntentCase): Answer {
+  const { path, chance, graph } = asked;
+  return {
+    asked,
+    verdict: decide(chance),
+    ...chance,
+    // Of a route that works in a world that is in doubt, no more is said than of all routes.
+    firstTryProbability: Math.min(chance.probability, firstTry(asked)),
+    route: path ? describeRoute(graph, path) : null,
+    reasons: explain(asked),
+    alternatives: findAlternatives(asked),
   };
 }
 
