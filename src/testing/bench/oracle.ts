@@ -16,6 +16,9 @@ import { reachTarget } from "../../core/graph/reach.ts";
 import { lookBack } from "../../core/graph/reached.ts";
 import { drawMasks, type Masks, sampleWorlds, WORLD_SEED, type Worlds } from "../../core/graph/worlds.ts";
 import { createIntentWorld, resolveIntent } from "../../core/intent/resolve-intent.ts";
+import { prepareProfiles } from "../../core/profile/ground.ts";
+import { makeProfile } from "../../core/profile/make-profile.ts";
+import { recordSurvival } from "../../core/profile/survival.ts";
 import { scoreNodes } from "../../core/score/rank.ts";
 import { drawReferences } from "../../core/score/references.ts";
 import { msat, unixSeconds } from "../../core/units.ts";
@@ -43,6 +46,7 @@ export async function benchOracle(): Promise<void> {
   const genericPassMs = benchPasses(worlds);
   benchScores(worlds, genericPassMs);
   benchDecisions(worlds, heldMb);
+  benchProfiles(worlds);
   benchTenfold();
   await benchIntents(pickPairs(graph));
 }
@@ -148,6 +152,25 @@ function benchDecisions(worlds: Worlds, heldMb: number): void {
       value: `${holdsMb.toFixed(0)} MB`,
       note: "aim at most 250 MB; heap and buffers after the decisions",
     },
+  ]);
+}
+
+function benchProfiles(worlds: Worlds): void {
+  const { graph } = worlds;
+  const world = createIntentWorld(worlds, "", NOW);
+  let ground = prepareProfiles(graph, []);
+  const prepareMs = median(3, () => {
+    ground = prepareProfiles(graph, []);
+  });
+  const record = recordSurvival([]);
+  const history = { watchedSince: undefined, days: [] };
+  const profile = (node: number) =>
+    time(() => makeProfile(world, ground, { nodeKey: nodeKeyHex(graph, node), now: NOW, history, record }));
+  const targets = pickTargets(graph, TARGETS);
+  targets.slice(0, 20).forEach(profile);
+  report("profiles of a node, all at once", [
+    { name: "what profiles share", value: ms(prepareMs), note: "once per graph" },
+    { name: "one profile", value: spread(targets.slice(20).map(profile)) },
   ]);
 }
 

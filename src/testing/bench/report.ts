@@ -33,7 +33,8 @@ export function spread(times: readonly number[]): string {
   return `p50 ${ms(at(times, 0.5))}, p99 ${ms(at(times, 0.99))}`;
 }
 
-/** Milliseconds as text. */
+/** Milliseconds as text; small ones in microseconds. */
 export function ms(value: number): string {
+  if (value < 0.1) return `${(1000 * value).toFixed(1)} us`;
   return `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
 }
