@@ -1,7 +1,7 @@
 /** Passes over one sample of worlds, remembered: questions about the same amounts and targets come again and again. */
 
 import { everyWorld, WORDS, type WorldSet } from "./bits.ts";
-import type { ChannelGraph } from "./channel-graph.ts";
+import { type ChannelGraph, inboundCount } from "./channel-graph.ts";
 import { openPaths, type PathTree } from "./cheapest-path.ts";
 import { findHub } from "./hub.ts";
 import { openLimitedPasses } from "./limited-passes.ts";
@@ -42,6 +42,8 @@ export type ReachEngine = {
    * the target with amount j of the grid.
    */
   gridTo(target: number): Reached;
+  /** Nodes that somebody might have a channel with: those with most inbound channels, the best first. */
+  wellConnected(): readonly number[];
   readonly net: PathNet;
   /** Best paths to the target within the limits, from wherever somebody asks. */
   pathsTo(aim: Aim): PathTree;
@@ -53,6 +55,8 @@ export type ReachEngine = {
   remembered(): Iterable<Masks>;
 };
 
+/** Whoever is less connected makes no better peer than one of these. */
+const WELL_CONNECTED = 1_000;
 const MASKS_KEPT = AMOUNT_GRID_MSAT.length + 7;
 const PASSES_KEPT = 64;
 const TREES_KEPT = 16;
@@ -69,6 +73,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
   const hubs = remember<Hub>(MASKS_KEPT);
   const hubOf = (amountMsat: number) => hubs.get(`${amountMsat}`, () => findHub(graph, masksOf(amountMsat)));
   let grid: { masks: Masks; hub: Hub } | undefined;
+  let peers: number[] | undefined;
   const limited = openLimitedPasses(net, masksOf);
   const joinGrid = () => {
     const masks = joinAmounts(AMOUNT_GRID_MSAT.map(masksOf));
@@ -109,10 +114,20 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
       grid = undefined;
     },
     remembered: masks.all,
+    wellConnected: () => {
+      peers ??= findWellConnected(graph);
+      return peers;
+    },
     remember: (name, make) => passes.get(name, make),
     pathsTo: ({ target, amountMsat, limits }) =>
       trees.get(`${target} ${amountMsat} ${nameOf(limits)}`, () => openPaths(net, target, amountMsat, limits)),
   };
+}
+
+function findWellConnected(graph: ChannelGraph): number[] {
+  const inbound = Uint32Array.from({ length: graph.nodeCount }, (_, node) => inboundCount(graph, node));
+  const nodes = [...inbound.keys()].filter((node) => inbound[node]! > 0);
+  return nodes.sort((a, b) => inbound[b]! - inbound[a]! || a - b).slice(0, WELL_CONNECTED);
 }
 
 /** Masks whose word j is the central word of the j-th masks: eight amounts in 32 worlds, not one amount in 256. */
