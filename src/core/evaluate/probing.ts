@@ -42,7 +42,7 @@ const TRIES_PER_TARGET = 4;
 /** At least so many states of belief that probes are chosen from; choosing each alone would take hours. */
 const ROUNDS = 24;
 /** Questions that stand for everybody's, drawn anew for each round. */
-const QUESTIONS = 512;
+const QUESTIONS = 1024;
 const FINAL_EXPIRY = 800_080;
 
 /** `count` targets drawn like those of payments, at log-uniform amounts from 1k to 1M sat, up to four routes each. */
