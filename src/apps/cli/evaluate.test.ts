@@ -45,6 +45,7 @@ test("tables, progress and plots; the same numbers as JSON, and again", async ()
   const text = await evaluate(false, ...small, "--plots", plots, "--labels", labelFile, "--no-sybil");
   expect(text.out).toContain("World softu, seed 1: 32 payments");
   expect(text.out).toContain("SatRank + chosen probes");
+  expect(text.out).toMatch(/fitted: weight at the ends \d\.\d\d, offline ×\d\.\d\d, fee -?\d\.\d\d/);
   expect(text.out).toContain("Means over the standard worlds");
   expect(text.out).toContain("Receivable later");
   expect(text.out).not.toContain("An attacker's rank");

@@ -2,6 +2,7 @@
 import type { LabelsReport } from "../../core/evaluate/longitudinal.ts";
 import type { Comparison, MeanReport, WorldReport } from "../../core/evaluate/report.ts";
 import type { AttackReport } from "../../core/evaluate/sybil.ts";
+import { type FittedPrior, sigmoid } from "../../core/graph/prior.ts";
 import { table } from "./text.ts";
 
 /** Scores by predictor and amount, then ours against others. */
@@ -14,10 +15,10 @@ export function worldLines(report: WorldReport): string[] {
     ...[all.brier, all.logLoss, all.ece, all.auc].map(digits),
     ...amounts.map((sat) => digits(byAmountSat[sat]!.brier)),
   ]);
-  const sent = Object.entries(probes).map(
-    ([kind, { sent, arrived, channels }]) =>
-      `${kind} probes: ${sent} HTLCs, ${arrived} arrived, ${channels} channels told about`,
-  );
+  const sent = Object.entries(probes).flatMap(([kind, { sent, arrived, channels, prior }]) => [
+    `${kind} probes: ${sent} HTLCs, ${arrived} arrived, ${channels} channels told about`,
+    `  fitted: ${describePrior(prior)}`,
+  ]);
   return [
     `World ${world}, seed ${seed}: ${payments} payments, ${percent(arrivedRatio)} arrived, ${percent(firstTryRatio)} at the first try`,
     ...sent,
@@ -26,6 +27,11 @@ export function worldLines(report: WorldReport): string[] {
     ...compareLines(comparisons),
     "",
   ];
+}
+
+function describePrior({ edge, offline, tilt }: FittedPrior): string {
+  const ends = `weight at the ends ${sigmoid(edge).toFixed(2)}`;
+  return `${ends}, offline ×${offline.toFixed(2)}, fee ${tilt.fee.toFixed(2)}, size ${tilt.size.toFixed(2)}, disabled ${tilt.disabled.toFixed(2)}`;
 }
 
 function compareLines(comparisons: readonly Comparison[]): string[] {

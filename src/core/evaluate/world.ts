@@ -1,6 +1,7 @@
 /** One hidden world from beginning to end: the truth, the probes, the payments, and every predictor's scores on them. */
 import type { ChannelGraph } from "../graph/channel-graph.ts";
-import { NO_BELIEFS } from "../graph/worlds.ts";
+import type { FittedPrior } from "../graph/prior.ts";
+import { type Beliefs, NO_BELIEFS } from "../graph/worlds.ts";
 import { aprioriEstimate, bimodalEstimate, uniformEstimate } from "./estimates.ts";
 import { FAMILIES, type Family } from "./families.ts";
 import { APRIORI_OWN_RATIO } from "./lnd-apriori.ts";
@@ -39,13 +40,20 @@ export type ProbeKind = (typeof PROBE_KINDS)[number];
 /** A predictor's name and its probability for each payment. */
 export type Prediction = { readonly name: string; readonly probability: Float64Array };
 
+/** Probes of one kind: HTLCs sent, those that arrived, channels they told about, and what they made of the prior. */
+export type ProbeSummary = {
+  readonly sent: number;
+  readonly arrived: number;
+  readonly channels: number;
+  readonly prior: FittedPrior;
+};
+
 /** What a world has shown. `payments`, `happened` and every prediction are in one order. */
 export type WorldOutcome = Labelled & {
   readonly world: WorldName;
   readonly seed: number;
   readonly predictions: readonly Prediction[];
-  /** By kind: HTLCs sent, those that arrived, and channels they told about. */
-  readonly probes: Readonly<Record<string, { sent: number; arrived: number; channels: number }>>;
+  readonly probes: Readonly<Record<string, ProbeSummary>>;
   readonly firstTries: number;
 };
 
@@ -96,14 +104,15 @@ export function evaluateWorld(
   const test = label(router, truth, draw("payments", plan.pairs));
   progress("reports");
   const train = label(router, truth, draw("reports", Math.ceil(plan.reports / 4)));
-  const predictions = predictAll({ router, truth, train, test, logs, ageSec, progress });
+  const beliefs = new Map([...logs].map(([kind, log]) => [kind, believeProbes(graph, log, ageSec).worlds]));
+  const predictions = predictAll({ router, truth, train, test, logs, beliefs, ageSec, progress });
   return {
     world,
     seed: plan.seed,
     payments: test.payments,
     happened: test.happened,
     predictions,
-    probes: Object.fromEntries([...logs].map(([kind, log]) => [kind, summary(log)])),
+    probes: Object.fromEntries([...logs].map(([kind, log]) => [kind, summary(log, beliefs.get(kind)!)])),
     firstTries: test.firstTries,
   };
 }
@@ -124,9 +133,9 @@ function probe(
   );
 }
 
-function summary(log: ProbeLog): { sent: number; arrived: number; channels: number } {
+function summary(log: ProbeLog, { prior }: Beliefs): ProbeSummary {
   const reached = log.results.filter(({ ending }) => ending.arrived).length;
-  return { sent: log.sent, arrived: reached, channels: channelsTouched(log) };
+  return { sent: log.sent, arrived: reached, channels: channelsTouched(log), prior };
 }
 
 type Judged = Labelled & { readonly cold: Float64Array; readonly firstTries: number };
@@ -152,12 +161,13 @@ type Scene = {
   readonly train: Judged;
   readonly test: Judged;
   readonly logs: ReadonlyMap<ProbeKind, ProbeLog>;
+  readonly beliefs: ReadonlyMap<ProbeKind, Beliefs>;
   readonly ageSec: number;
   readonly progress: (text: string) => void;
 };
 
 function predictAll(scene: Scene): Prediction[] {
-  const { router, truth, train, test, logs, ageSec, progress } = scene;
+  const { router, truth, train, test, logs, beliefs, ageSec, progress } = scene;
   const { graph } = router;
   const mean = train.happened.reduce((sum, each) => sum + each, 0) / train.happened.length;
   const predictions: Prediction[] = [
@@ -193,10 +203,9 @@ function predictAll(scene: Scene): Prediction[] {
   );
   addBoth(OURS.prior, (payments) => predictReach(graph, payments, NO_BELIEFS));
   addBoth(TOLD.prior, (payments) => predictReach(graph, payments, NO_BELIEFS, truth));
-  for (const [kind, log] of logs) {
-    const beliefs = believeProbes(graph, log, ageSec).worlds;
-    addBoth(OURS[kind], (payments) => predictReach(graph, payments, beliefs));
-    addBoth(TOLD[kind], (payments) => predictReach(graph, payments, beliefs, truth));
+  for (const [kind, believed] of beliefs) {
+    addBoth(OURS[kind], (payments) => predictReach(graph, payments, believed));
+    addBoth(TOLD[kind], (payments) => predictReach(graph, payments, believed, truth));
   }
   predictions.push({ name: "reach in the truth", probability: knowTruth(truth, test.payments) });
   return predictions;
