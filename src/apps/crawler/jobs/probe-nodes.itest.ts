@@ -153,7 +153,7 @@ test(
   "a node that dies leaves a row, which counts; when it is back the answer is found, and proves what it proves",
   SLOW,
   async () => {
-    await ask(1);
+    await ask(4);
     const answer = node.unary.SendToRouteV2!;
     node.unary.SendToRouteV2 = async (request, macaroon) => {
       await answer(request, macaroon);
@@ -230,7 +230,7 @@ async function ask(count: number): Promise<void> {
     }),
   );
   // Nothing is ever taken out of the log, but for the next test.
-  const tables = ["prediction", "prediction_outcome"];
+  const tables = ["prediction", "prediction_outcome", "outcome_report"];
   const turn = (how: string) => tables.map((table) => `ALTER TABLE ${table} ${how} TRIGGER USER;`).join(" ");
   await database.pool.query(`${turn("DISABLE")} TRUNCATE ${tables.join(", ")}; ${turn("ENABLE")}`);
   await predictionTable(database.pool).append(predictions);
