@@ -63,6 +63,10 @@ test("the thread decides as the core does, from the graph loaded last", async ()
   for (const from of [caller, undefined]) {
     expect(await verdictThread.decide(ask(target, from))).toEqual(resolveIntent(world, ask(target, from)));
   }
+  const inParts = { ...ask(target, caller), amount: msat(5_000_000_000n), maxParts: 3 };
+  const [split, meanwhile] = [verdictThread.decide(inParts), verdictThread.decide(ask(target, caller))];
+  expect(await Promise.race([split.then(() => "split"), meanwhile.then(() => "meanwhile")])).toBe("meanwhile");
+  expect(await split).toEqual(resolveIntent(world, inParts));
 });
 
 test("while a newer graph is prepared, answers come from the one before", async () => {

@@ -2,7 +2,7 @@
 
 import { OracleError } from "../core/errors.ts";
 import type { Decision, DecisionRequest } from "../core/intent/decision.ts";
-import { resolveIntent } from "../core/intent/resolve-intent.ts";
+import { resolveIntent, resolveIntentInSteps } from "../core/intent/resolve-intent.ts";
 import type { ProfileRequest } from "../core/profile/make-profile.ts";
 import type { UnixSeconds } from "../core/units.ts";
 import type { EvidenceNews } from "./evidence-book.ts";
@@ -49,7 +49,7 @@ export function openVerdictThread(): VerdictThread {
   const thread = openThread<typeof service>(NAME, import.meta.url, {
     maxWaiting: MAX_WAITING,
     maxWaitMs: MAX_WAIT_MS,
-    beside: ["load", "follow", "learn", "profile"],
+    beside: ["load", "follow", "learn", "profile", "decideInParts"],
     first: () => last && { method: "load", input: last },
   });
   return {
@@ -68,7 +68,9 @@ export function openVerdictThread(): VerdictThread {
     remember(graph) {
       last = graph;
     },
-    decide: (request) => thread.call("decide", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
+    // Parts take hundreds of decisions' time: they are tried beside the others, in steps.
+    decide: (request) =>
+      thread.call((request.maxParts ?? 1) > 1 ? "decideInParts" : "decide", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
     profile: (request) => thread.call("profile", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
     overloaded: thread.overloaded,
     close: thread.close,
@@ -97,6 +99,19 @@ const service = {
     if (!world) throw new OracleError("GRAPH_NOT_READY", "no graph has been loaded yet");
     return resolveIntent(world, request);
   },
+
+  decideInParts: (request: VerdictRequest): Promise<Decision> =>
+    // In turn, since a change of the graph in place would be one of the world that is being looked at.
+    inTurn(async () => {
+      const world = held.world();
+      if (!world) throw new OracleError("GRAPH_NOT_READY", "no graph has been loaded yet");
+      const steps = resolveIntentInSteps(world, request);
+      for (;;) {
+        const step = steps.next();
+        if (step.done) return step.value;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }),
 };
 
 serveThread(NAME, service);

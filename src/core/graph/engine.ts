@@ -8,6 +8,7 @@ import { openLimitedPasses } from "./limited-passes.ts";
 import { type Aim, type Limit, nameOf } from "./limits.ts";
 import { type PathNet, preparePaths, repackChannel } from "./path-net.ts";
 import type { Start } from "./reach.ts";
+import type { Rounds } from "./reach-rounds.ts";
 import { type Hub, lookAhead, lookBack, type Reached } from "./reached.ts";
 import { remember } from "./remember.ts";
 import { drawMasks, type Masks, maskChannel, maskPairs, type Worlds } from "./worlds.ts";
@@ -27,6 +28,8 @@ export type ReachEngine = {
   toTarget(target: number, amountMsat: number): Reached;
   /** By node: the worlds in which it is reached from the starts, whatever it takes. Not remembered. */
   onward(amountMsat: number, starts: readonly Start[]): Reached;
+  /** The arcs of which any ten, or as many as the hops allow, keep the limits together. */
+  cheapArcs(aim: Aim): Rounds;
   /** By node: worlds in which it, as one that forwards, surely reaches the target within the limits. */
   within(aim: Aim): Reached;
   /** The same from nodes that hold a channel to the target, in the worlds in which that carries. Not remembered. */
@@ -91,6 +94,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
     onward: (amountMsat, starts) => lookAhead(graph, masksOf(amountMsat), hubOf(amountMsat), starts),
     within: (aim) =>
       passes.get(`within ${aim.target} ${aim.amountMsat} ${nameOf(aim.limits)}`, () => limited.within(aim)),
+    cheapArcs: limited.cheapArcs,
     withinFrom: limited.withinFrom,
     withinUnder: limited.withinUnder,
     lookAgain: limited.lookAgain,

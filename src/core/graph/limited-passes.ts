@@ -63,6 +63,7 @@ export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) =>
   };
 
   return {
+    cheapArcs: (aim: Aim): Rounds => cheapOf(aim),
     within(aim: Aim): Reached {
       const masks = masksOf(aim.amountMsat);
       const hub = hubOf(aim);

@@ -4,7 +4,7 @@ import type { Interval } from "../score/interval.ts";
 import type { Msat, UnixSeconds } from "../units.ts";
 
 /** Names the computation behind a decision; logged with each prediction, so that models can be compared. */
-export const MODEL = "pair-reach-3";
+export const MODEL = "pair-reach-4";
 
 /** What is asked. Keys are 66 hex digits; a caller that is not announced has none. */
 export type DecisionRequest = {
@@ -15,6 +15,8 @@ export type DecisionRequest = {
   readonly limits?: AskedLimits | undefined;
   /** The channels the caller can send over, all of them; they are used for this answer and kept nowhere. */
   readonly callerChannels?: readonly CallerChannel[] | undefined;
+  /** Equal parts the amount may be sent in besides, up to 16; without, one. */
+  readonly maxParts?: number | undefined;
   readonly now: UnixSeconds;
 };
 
@@ -30,6 +32,14 @@ export type CallerChannel = { readonly peer: string; readonly spendable: Msat };
 
 /** What to do. `insufficient` means that too little is known to say anything. */
 export type Verdict = "pay" | "caution" | "avoid" | "insufficient";
+
+/** The probability that the amount arrives in up to so many equal parts; `worldsTried` is how many worlds flows were sought in. */
+export type InParts = {
+  readonly maxParts: number;
+  readonly probability: number;
+  readonly interval: Interval;
+  readonly worldsTried: number;
+};
 
 /** A code for programs and a sentence for people. */
 type Statement<Code extends string> = { readonly code: Code; readonly text: string };
@@ -132,6 +142,8 @@ export type Decision = {
   /** Probability that the first route tried works. */
   readonly firstTryProbability: number;
   readonly route: Route | null;
+  /** The same in up to so many parts; null unless parts were asked for, and for a caller of which nothing is known. */
+  readonly parts: InParts | null;
   /** What a route was allowed. */
   readonly limits: { readonly maxFeeMsat: Msat; readonly maxCltvDelta: number; readonly maxHops: number };
   readonly reasons: readonly Reason[];

@@ -283,6 +283,41 @@ test.each<[string, AskedLimits, string, string]>([
   });
 });
 
+test("what no channel takes at once may arrive in parts", () => {
+  const world = build([join(1n, S, H, HUGE), join(2n, S, G, HUGE), join(3n, H, T, 600_000), join(4n, G, T, 600_000)]);
+  const amount = msat(700_000_000n);
+  const inParts = (maxParts: number, over: Partial<DecisionRequest> = {}) =>
+    askOver(world, { amount, maxParts, ...over });
+
+  expect(inParts(1)).toMatchObject({ probability: 0, parts: null });
+  expect(inParts(1).unknowns.map(({ code }) => code)).toContain("single-part-only");
+  const two = inParts(2);
+  expect(two).toMatchObject({ probability: 0, parts: { maxParts: 2, worldsTried: 32 } });
+  expect(two.unknowns.map(({ code }) => code)).not.toContain("single-part-only");
+  // Each of two channels must hold 350,000 of 594,000 sat, with about .41 each.
+  expect(two.parts!.interval.low).toBeLessThan(0.17);
+  expect(two.parts!.interval.high).toBeGreaterThan(0.17);
+  expect(inParts(16).parts!.probability).toBeGreaterThanOrEqual(two.parts!.probability);
+  const own = (sat: number) => inParts(2, { caller: undefined, callerChannels: [told(H, sat), told(G, sat)] }).parts!;
+  expect(own(350_000).probability).toBeGreaterThan(0);
+  expect(own(349_999).probability).toBe(0);
+  expect(inParts(2, { caller: undefined }).parts).toBeNull();
+});
+
+test("parts are never worth less than one, and keep the limits", () => {
+  for (const [i, node] of sending.slice(0, 8).entries()) {
+    const target = nodeKeyHex(graph, (node * 31 + 7) % graph.nodeCount);
+    const request = { target, caller: nodeKeyHex(graph, node), amount: msat(400_000_000n), now, maxParts: 2 + i };
+    if (target === request.caller) continue;
+    const { probability, parts } = resolveIntent(synthetic, request);
+    expect(parts!.probability).toBeGreaterThanOrEqual(probability);
+    expect(parts!.interval.low).toBeLessThanOrEqual(parts!.probability + 1e-9);
+    expect(parts!.interval.high).toBeGreaterThanOrEqual(parts!.probability - 1e-9);
+    const held = resolveIntent(synthetic, { ...request, limits: { maxHops: 1 } });
+    if (held.probability === 0) expect(held.parts!.probability).toBe(0);
+  }
+});
+
 test("without a word about limits they are LND's", () => {
   const world = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE, { policy1: { ...open, feePpm: 60_000 } })]);
   const decision = askOver(world, {});
@@ -338,6 +373,10 @@ test("a question that comes again is answered from memory, with ages of its own,
   expect([...world.answers.all()]).toHaveLength(1);
   resolveIntent(world, { ...request, callerChannels: [told(H, 500_000)] });
   expect([...world.answers.all()]).toHaveLength(1);
+  // LND's limit, asked for by name, is one that another amount does not change.
+  const byName = { ...request, limits: { maxFee: msat(5_000_000n) } };
+  const alone = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]);
+  expect(resolveIntent(world, byName)).toEqual(resolveIntent(alone, byName));
   const refreshed = refreshIntentWorld(world, [0], "ef".repeat(32), takenAt);
   expect(resolveIntent(refreshed, request).reasons).not.toBe(first.reasons);
 });

@@ -16,6 +16,7 @@ import { type Grounds, gatherEvidence, NO_GROUNDS } from "./evidence.ts";
 import { sendersOf, worksOver } from "./judge.ts";
 import { isKnown } from "./payer.ts";
 import { explain, policiesUnknown } from "./reasons.ts";
+import { tryPartsInSteps } from "./split.ts";
 import { type GraphAges, listUnknowns } from "./unknowns.ts";
 
 type Answer = { readonly asked: IntentCase } & Pick<
@@ -85,6 +86,15 @@ export function stateBelief({ grounds, engine }: IntentWorld): StatedBelief {
 
 /** The decision on one payment. */
 export function resolveIntent(world: IntentWorld, request: DecisionRequest): Decision {
+  const steps = resolveIntentInSteps(world, request);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same in steps, where several parts are asked for: between them a caller may do other work, which must not change the world. */
+export function* resolveIntentInSteps(world: IntentWorld, request: DecisionRequest): Generator<void, Decision> {
   const { engine, references, graphDigest, grounds, takenAt: asOf } = world;
   const { graph } = engine;
   const target = findNodeHex(graph, request.target);
@@ -103,13 +113,21 @@ export function resolveIntent(world: IntentWorld, request: DecisionRequest): Dec
   const told = findOwnChannels(graph, request.callerChannels);
   const payer = { caller, own: told?.channels, references };
   const compute = () => computeAnswer(openCase(engine, payer, target, Number(request.amount), limitsAt));
-  const name = `${target} ${caller} ${request.amount} ${Object.values(limits).join(" ")}`;
+  // Of another amount, LND's fee limit is another one and the caller's is the same.
+  const feeLimit = request.limits?.maxFee === undefined ? "usual" : "asked";
+  const name = `${target} ${caller} ${request.amount} ${feeLimit} ${Object.values(limits).join(" ")}`;
   // What the caller tells of its own channels outlives no answer.
   const { asked, ...answer } = told ? compute() : world.answers.get(name, compute);
   const evidence = evidenceOf(asked.path);
+  const { maxParts = 1 } = request;
+  const parts = maxParts > 1 ? yield* tryPartsInSteps(asked, maxParts) : null;
   return {
     ...answer,
-    unknowns: listUnknowns(asked, evidence.probed, agesOf(world, request.now), told?.strangers ?? 0),
+    parts,
+    unknowns: listUnknowns(asked, evidence.probed, agesOf(world, request.now), {
+      strangers: told?.strangers ?? 0,
+      inParts: parts !== null,
+    }),
     evidence,
     ...origin,
   };
@@ -156,6 +174,7 @@ const NOTHING_SAID = {
   interval: { low: 0, high: 1 },
   firstTryProbability: 0,
   route: null,
+  parts: null,
   alternatives: [],
   unknowns: [],
 } as const;

@@ -15,8 +15,16 @@ const SPLIT_FROM_MSAT = 500_000_000;
 /** How long ago the graph was read, and its newest channel update made (undefined when no update says). */
 export type GraphAges = { readonly readSec: number; readonly silentSec: number | undefined };
 
-/** The unknowns of a case; `strangers` counts channels of the caller's to nodes that the graph does not know. */
-export function listUnknowns(asked: IntentCase, probed: Probed, ages: GraphAges, strangers: number): Unknown[] {
+/** Channels of the caller's to nodes that the graph does not know, and whether parts were tried. */
+export type Asked = { readonly strangers: number; readonly inParts: boolean };
+
+/** The unknowns of a case. */
+export function listUnknowns(
+  asked: IntentCase,
+  probed: Probed,
+  ages: GraphAges,
+  { strangers, inParts }: Asked,
+): Unknown[] {
   const { graph, target, chance } = asked;
   const unknowns: Unknown[] = [...notTried(probed, asked.own !== undefined), ...ofCaller(asked, strangers)];
   const { readSec, silentSec } = ages;
@@ -32,10 +40,10 @@ export function listUnknowns(asked: IntentCase, probed: Probed, ages: GraphAges,
       text: "The target may have unannounced channels; an invoice with route hints would reach it through them.",
     });
   }
-  if (asked.amountMsat >= SPLIT_FROM_MSAT && chance.probability < PAY_FROM) {
+  if (!inParts && asked.amountMsat >= SPLIT_FROM_MSAT && chance.probability < PAY_FROM) {
     unknowns.push({
       code: "single-part-only",
-      text: "Computed for one part: a payment in several parts may do better.",
+      text: "Computed for one part: a payment in several parts may do better, which maxParts tells.",
     });
   }
   return unknowns;

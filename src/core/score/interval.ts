@@ -48,7 +48,7 @@ export function groupRatios(sets: Int32Array, index = 0): Float64Array {
 }
 
 /** Wilson's score interval for a frequency seen in `trials` trials. */
-function wilson(probability: number, trials: number): Interval {
+export function wilson(probability: number, trials: number): Interval {
   const squared = (Z * Z) / trials;
   const centre = (probability + squared / 2) / (1 + squared);
   const half = (Z * Math.sqrt((probability * (1 - probability)) / trials + squared / (4 * trials))) / (1 + squared);

@@ -7,7 +7,12 @@ import { parseSubject, type Subject } from "../../core/subject.ts";
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 
 /** What is asked beside the nodes. */
-type Terms = { amount: Msat; limits: AskedLimits; callerChannels: readonly CallerChannel[] | undefined };
+type Terms = {
+  amount: Msat;
+  limits: AskedLimits;
+  maxParts: number | undefined;
+  callerChannels: readonly CallerChannel[] | undefined;
+};
 
 /** Two nodes, looked up. Without a caller none was named, or no announced node has the name that was given. */
 export type PreparedIntent = Terms & { target: string; caller: string | undefined };

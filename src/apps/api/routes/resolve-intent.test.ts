@@ -59,6 +59,7 @@ test.each<[string, object, string | undefined]>([
   ["a fee limit above any payment", { maxFeeMsat: "1000000000001" }, "maxFeeMsat"],
   ["no hop", { maxHops: 0 }, "maxHops"],
   ["more hops than an onion holds", { maxHops: 21 }, "maxHops"],
+  ["seventeen parts", { maxParts: 17 }, "maxParts"],
   ["a lock nobody accepts", { maxCltvDelta: 2017 }, "maxCltvDelta"],
 ])("%s: accepted, or refused by the field's name", (_, over, want) => {
   const read = resolveIntentContract.body.safeParse({ ...question, ...over });
@@ -84,7 +85,14 @@ test("what a caller tells of its channels decides its answer, and is nowhere in 
   const answer = (prepared: PreparedIntent) => operation.answer(prepared, {} as Admitted, caller);
   const degree = (key: string) => channels.filter(({ node1, node2 }) => node1 === key || node2 === key).length;
   const [via, to, from] = nodes.map(({ key }) => key).sort((a, b) => degree(b) - degree(a)) as [string, string, string];
-  const asked = { target: to, caller: from, amount: msat(20_000_000n), limits: {}, callerChannels: undefined };
+  const asked = {
+    target: to,
+    caller: from,
+    amount: msat(20_000_000n),
+    limits: {},
+    maxParts: undefined,
+    callerChannels: undefined,
+  };
 
   const before = await answer(asked);
   const told = await answer({ ...asked, callerChannels: [{ peer: via, spendable: msat(76_543_219n) }] });

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { MAX_CAPACITY_SAT } from "../../../core/graph/channel-graph.ts";
 import { MAX_CLTV, MAX_HOPS } from "../../../core/graph/limits.ts";
+import { MAX_PARTS } from "../../../core/graph/parts.ts";
 import type { Decision } from "../../../core/intent/decision.ts";
 import { type Msat, msat, type UnixSeconds } from "../../../core/units.ts";
 import {
@@ -66,6 +67,10 @@ const question = z
       .max(MAX_HOPS)
       .optional()
       .meta({ description: "Channels from caller to target; default 20" }),
+    maxParts: z.int().min(1).max(MAX_PARTS).optional().meta({
+      description:
+        "Equal parts the amount may be sent in; default 1. Above it, the answer takes some tenths of a second",
+    }),
   })
   .refine(({ caller, callerChannels }) => caller !== undefined || callerChannels !== undefined, {
     path: ["caller"],
@@ -86,6 +91,17 @@ const route = z.object({
   hops: z.int().min(1),
   path: z.array(nodeKey).meta({ description: "From the caller, or its peer where the caller has no announced name" }),
 });
+const parts = z
+  .object({
+    maxParts: z.int().min(2),
+    probability,
+    interval,
+    worldsTried: z
+      .int()
+      .min(0)
+      .meta({ description: "Worlds in which several parts were tried, since one does not arrive" }),
+  })
+  .meta({ description: "That the amount arrives in up to maxParts equal parts within the limits" });
 const limits = z
   .object({ maxFeeMsat: amountMsat, maxCltvDelta: z.int().min(0), maxHops: z.int().min(1) })
   .meta({ description: "What a route was allowed: as asked, or as LND allows by default" });
@@ -107,6 +123,9 @@ const answer = z.object({
   amountMsat,
   target: nodeKey,
   caller: nodeKey.nullable().meta({ description: "Null when no announced node has the caller's name" }),
+  parts: parts
+    .nullable()
+    .meta({ description: "Null unless maxParts is above 1, and for a caller nothing is known of" }),
   limits,
   route: route.nullable().meta({ description: "The route that an LND-like sender tries first" }),
   reasons: z.array(statement.extend({ wouldChange: z.string().nullable() })),
@@ -149,12 +168,13 @@ export function resolveIntent(ports: IntentPorts, price: Msat): PaidOperation<Qu
   return {
     ...resolveIntentContract,
     price,
-    async prepare({ amountMsat, maxFeeMsat, maxCltvDelta, maxHops, callerChannels, ...nodes }) {
+    async prepare({ amountMsat, maxFeeMsat, maxCltvDelta, maxHops, maxParts, callerChannels, ...nodes }) {
       ports.assertReady();
       const prepared = await prepareIntent(ports, {
         ...nodes,
         amount: amountMsat ?? DEFAULT_AMOUNT,
         limits: { maxFee: maxFeeMsat, maxCltvDelta, maxHops },
+        maxParts,
         callerChannels: callerChannels?.map(({ peer, spendableMsat }) => ({ peer, spendable: spendableMsat })),
       });
       // Of calls that came together, those looked up last find the queue filled by the first, and are not charged.
