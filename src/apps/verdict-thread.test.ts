@@ -67,6 +67,9 @@ test("the thread decides as the core does, from the graph loaded last", async ()
   const [split, meanwhile] = [verdictThread.decide(inParts), verdictThread.decide(ask(target, caller))];
   expect(await Promise.race([split.then(() => "split"), meanwhile.then(() => "meanwhile")])).toBe("meanwhile");
   expect(await split).toEqual(resolveIntent(world, inParts));
+  // A change of the graph waits for a few of them at most.
+  const many = await Promise.allSettled(Array.from({ length: 6 }, () => verdictThread.decide(inParts)));
+  expect(many.map(({ status }) => status)).toEqual([...Array(4).fill("fulfilled"), "rejected", "rejected"]);
 });
 
 test("while a newer graph is prepared, answers come from the one before", async () => {

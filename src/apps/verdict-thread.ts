@@ -43,9 +43,13 @@ const MAX_WAITING = 100;
 /** Bounds a call's time in all, well below the age at which its charge counts as abandoned. */
 const MAX_WAIT_MS = 20_000;
 
+/** Decisions in parts at a time, of some tenths of a second each. */
+const MAX_IN_PARTS = 4;
+
 /** Opens a thread; it starts with the first call. After a crash the next one is given the last graph, once, before all. */
 export function openVerdictThread(): VerdictThread {
   let last: GraphToLoad | undefined;
+  let inParts = 0;
   const thread = openThread<typeof service>(NAME, import.meta.url, {
     maxWaiting: MAX_WAITING,
     maxWaitMs: MAX_WAIT_MS,
@@ -68,9 +72,17 @@ export function openVerdictThread(): VerdictThread {
     remember(graph) {
       last = graph;
     },
-    // Parts take hundreds of decisions' time: they are tried beside the others, in steps.
-    decide: (request) =>
-      thread.call((request.maxParts ?? 1) > 1 ? "decideInParts" : "decide", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
+    async decide(request) {
+      if ((request.maxParts ?? 1) <= 1) return thread.call("decide", request, { timeoutMs: DECIDE_TIMEOUT_MS });
+      // They are worked on in turn with changes of the graph, which must not wait for long.
+      if (inParts >= MAX_IN_PARTS) throw new OracleError("OVERLOADED", "too many calls with maxParts are waiting");
+      inParts++;
+      try {
+        return await thread.call("decideInParts", request, { timeoutMs: DECIDE_TIMEOUT_MS });
+      } finally {
+        inParts--;
+      }
+    },
     profile: (request) => thread.call("profile", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
     overloaded: thread.overloaded,
     close: thread.close,
