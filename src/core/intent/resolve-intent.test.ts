@@ -373,12 +373,15 @@ test("a question that comes again is answered from memory, with ages of its own,
   expect([...world.answers.all()]).toHaveLength(1);
   resolveIntent(world, { ...request, callerChannels: [told(H, 500_000)] });
   expect([...world.answers.all()]).toHaveLength(1);
-  // LND's limit, asked for by name, is one that another amount does not change.
-  const byName = { ...request, limits: { maxFee: msat(5_000_000n) } };
-  const alone = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE)]);
-  expect(resolveIntent(world, byName)).toEqual(resolveIntent(alone, byName));
   const refreshed = refreshIntentWorld(world, [0], "ef".repeat(32), takenAt);
   expect(resolveIntent(refreshed, request).reasons).not.toBe(first.reasons);
+});
+
+test("LND's fee limit asked for by name stays what it is for another amount, whoever asked without it before", () => {
+  const world = build([join(1n, S, H, HUGE), join(2n, H, T, HUGE, { policy1: { ...open, feePpm: 40_000 } })]);
+  const amounts = (decision: Decision) => decision.alternatives.filter(({ kind }) => kind === "amount");
+  expect(amounts(askOver(world, {}))).toMatchObject([{ code: "larger-amount", amountMsat: 3_000_000_000n }]);
+  expect(amounts(askOver(world, { limits: { maxFee: msat(5_000_000n) } }))).toEqual([]);
 });
 
 test("limits and own channels only ever take away, and the route keeps them", () => {
