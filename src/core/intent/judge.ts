@@ -134,8 +134,8 @@ function closeGap(engine: ReachEngine, payer: Payer, aim: Aim, senders: readonly
   const again = engine.lookAgain(aim, gapOf(senders));
   for (const sender of senders) sender.lower = either(sender.lower, sender.leave(again));
   for (const limit of LIMITS) {
+    if (doubtOf(senders) < CLEAR_DOUBT) return;
     const gap = gapOf(senders);
-    if (gap.every((word) => word === 0)) return;
     const keeping = engine.keeping(aim, limit, gap);
     for (const sender of senders) sender.upper = both(sender.upper, either(sender.lower, sender.leave(keeping)));
   }
