@@ -14,8 +14,8 @@ const ASKED_WINDOW_SEC = 7 * 86_400;
 const HALF_LIFE_SEC = 86_400;
 const ASKED_LIMIT = 200;
 /** Nodes with a rank are a weak background: with few questions they decide, with many they do not. */
-const RANKED_LIMIT = 32;
-const RANKED_WEIGHT = 0.02;
+const RANKED_LIMIT = 256;
+const RANKED_WEIGHT = 0.0025;
 const RANKED_AMOUNTS_MSAT = [1e6, 1e7, 1e8, 1e9] as const;
 const RANKED_TURN_SEC = 3_600;
 

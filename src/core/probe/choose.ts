@@ -51,8 +51,9 @@ const LEAST_GAIN = 1e-4;
 const EXPLORE_TRIES = 50;
 /** Questions that routes are looked for. Fewer would spend many probes on few of them, and leave the rest unknown. */
 const QUESTIONS_LOOKED_AT = 512;
-/** Routes for a question that are worth most to it; of these, every other answer a route bears on counts as well. */
-const ROUTES_WEIGHED = 2;
+/** Routes in all that are weighed on every question, and the fewest of one question: those that are worth most to itself. */
+const ROUTES_WEIGHED = 1024;
+const LEAST_WEIGHED = 2;
 
 /** At most `count` probes, none of which ends like another. `random` gives numbers in [0, 1). */
 export function chooseProbes(
@@ -108,8 +109,10 @@ function rank(scene: ProbeScene, view: View, questions: readonly ProbeQuestion[]
   const answers = answer(scene, view.masks, questions);
   const least = LEAST_GAIN * questions.reduce((sum, { weight }) => sum + weight, 0);
   const found = new Map<string, Candidate & { worth: number }>();
-  for (const { question, answer } of openMost(questions, answers)) {
-    for (const { arcs, amountMsat, outcomes } of worthMost(scene, view, question, answer, limits)) {
+  const open = openMost(questions, answers);
+  const ofEach = Math.max(LEAST_WEIGHED, Math.floor(ROUTES_WEIGHED / open.length));
+  for (const { question, answer } of open) {
+    for (const { arcs, amountMsat, outcomes } of worthMost(scene, view, question, answer, limits).slice(0, ofEach)) {
       const key = `${arcs.join(" ")} ${amountMsat}`;
       if (found.has(key)) continue;
       const gain = brierReduction(answers, outcomes);
@@ -128,7 +131,7 @@ function openMost(questions: readonly ProbeQuestion[], answers: readonly AskedQu
     .slice(0, QUESTIONS_LOOKED_AT);
 }
 
-/** The few routes that tell most about this one question for what they cost. */
+/** Routes by what they tell about this one question for what they cost, the best first. */
 function worthMost(
   scene: ProbeScene,
   view: View,
@@ -140,7 +143,7 @@ function worthMost(
     const outcomes = outcomesOf(scene.worlds, view.masks(amountMsat), arcs);
     return { arcs, amountMsat, outcomes, worth: brierReduction([answer], outcomes) / costOf(arcs, amountMsat) };
   });
-  return routes.sort((a, b) => b.worth - a.worth).slice(0, ROUTES_WEIGHED);
+  return routes.sort((a, b) => b.worth - a.worth);
 }
 
 /** What a probe costs others. */
