@@ -153,7 +153,7 @@ test(
   "a node that dies leaves a row, which counts; when it is back the answer is found, and proves what it proves",
   SLOW,
   async () => {
-    await ask(4);
+    await ask(16);
     const answer = node.unary.SendToRouteV2!;
     node.unary.SendToRouteV2 = async (request, macaroon) => {
       await answer(request, macaroon);
