@@ -67,7 +67,12 @@ const TREES_KEPT = 16;
 /** An engine that remembers these masks of its worlds, and nothing else. It holds at most about 130 MB on today's graph. */
 export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): ReachEngine {
   const { graph } = worlds;
-  const net = preparePaths(worlds);
+  let net: PathNet | undefined;
+  // An update that nobody asks anything after does without.
+  const netOf = () => {
+    net ??= preparePaths(worlds);
+    return net;
+  };
   const masks = remember<Masks>(MASKS_KEPT);
   const passes = remember<Reached>(PASSES_KEPT);
   const trees = remember<PathTree>(TREES_KEPT);
@@ -77,7 +82,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
   const hubOf = (amountMsat: number) => hubs.get(`${amountMsat}`, () => findHub(graph, masksOf(amountMsat)));
   let grid: { masks: Masks; hub: Hub } | undefined;
   let peers: number[] | undefined;
-  const limited = openLimitedPasses(net, masksOf);
+  const limited = openLimitedPasses(graph, netOf, masksOf);
   const joinGrid = () => {
     const masks = joinAmounts(AMOUNT_GRID_MSAT.map(masksOf));
     return { masks, hub: findHub(graph, masks) };
@@ -85,7 +90,9 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
   return {
     graph,
     worlds,
-    net,
+    get net() {
+      return netOf();
+    },
     masks: masksOf,
     toTarget: (target, amountMsat) =>
       passes.get(`to ${target} ${amountMsat}`, () =>
@@ -106,7 +113,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
     },
     refresh: (channels) => {
       const touched = [...withPairs(worlds, channels)];
-      const asksAnew = touched.map((channel) => repackChannel(net, channel)).some(Boolean);
+      const asksAnew = net !== undefined && touched.map((channel) => repackChannel(netOf(), channel)).some(Boolean);
       trees.forget();
       if (limited.refresh(touched, asksAnew)) passes.forget();
       // Most updates are of fees alone: they change what a path costs, and not what any channel carries.
@@ -124,7 +131,7 @@ export function createReachEngine(worlds: Worlds, known: Iterable<Masks> = []): 
     },
     remember: (name, make) => passes.get(name, make),
     pathsTo: ({ target, amountMsat, limits }) =>
-      trees.get(`${target} ${amountMsat} ${nameOf(limits)}`, () => openPaths(net, target, amountMsat, limits)),
+      trees.get(`${target} ${amountMsat} ${nameOf(limits)}`, () => openPaths(netOf(), target, amountMsat, limits)),
   };
 }
 

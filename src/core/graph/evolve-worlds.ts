@@ -10,6 +10,7 @@ import { sameShares, shapesOf } from "./prior.ts";
 import { sizeOrder } from "./tilt.ts";
 import {
   type Beliefs,
+  type ChannelBelief,
   drawBalance,
   drawFaded,
   drawOnline,
@@ -62,25 +63,24 @@ export function* evolveWorldsInSteps(
   const worlds = { graph, seed, beliefs, shapes, peers, faded, ...balances, online, offline, priorOffline };
   const moved = yield* carryOnline(before, worlds, nodeBefore);
   yield;
-  // Another prior is another world everywhere: nothing but the draws themselves is carried.
-  const refitted = !sameShares(before.beliefs.prior, beliefs.prior);
   const redrawn = new Uint8Array(graph.channelCount);
-  const told = believedAnew(before, worlds, channelBefore);
+  // Another prior is another world everywhere: nothing but the draws themselves is carried.
+  if (!sameShares(before.beliefs.prior, beliefs.prior)) redrawn.fill(1);
+  for (const channel of touched) redrawn[channel] = 1;
+  markBelievedAnew(before, worlds, channelBefore, redrawn);
+  const leans = beliefs.prior.tilt.size !== 0 && peers !== before.peers;
   for (let channel = 0; channel < graph.channelCount; channel++) {
-    const other = channelBefore[channel]! < 0 || touched.has(channel) || told.has(channel);
+    const old = channelBefore[channel]!;
     const endMoved = moved[graph.nodeA[channel]!]! | moved[graph.nodeB[channel]!]!;
-    if (refitted || other || endMoved !== 0 || leansAnew(before, worlds, channelBefore[channel]!, channel)) {
-      redrawn[channel] = 1;
-    }
+    if (old < 0 || endMoved !== 0 || (leans && leansAnew(before, worlds, old, channel))) redrawn[channel] = 1;
   }
   yield;
   const runs = findRuns(before.graph, graph, channelBefore, redrawn);
   return { worlds, carry: (masks) => carryMasks(worlds, masks, runs, redrawn) };
 }
 
-/** Whether another end of the channel is the larger node than before, and the prior leans on that. */
-function leansAnew(before: Worlds, { graph, peers, beliefs }: Worlds, old: number, channel: number): boolean {
-  if (beliefs.prior.tilt.size === 0 || peers === before.peers) return false;
+/** Whether another end of the channel is the larger node than before. */
+function leansAnew(before: Worlds, { graph, peers }: Worlds, old: number, channel: number): boolean {
   return sizeOrder(before.graph, before.peers, old) !== sizeOrder(graph, peers, channel);
 }
 
@@ -102,25 +102,31 @@ function* carryFaded(
   return faded;
 }
 
-/** Channels of the new graph about which something else is believed than before. */
-function believedAnew(before: Worlds, { graph, beliefs }: Worlds, channelBefore: Int32Array): Set<number> {
-  const anew = new Set<number>();
+/** Marks the channels of the new graph about which something else is believed than before. */
+function markBelievedAnew(
+  { beliefs: was }: Worlds,
+  { graph, beliefs: is }: Worlds,
+  channelBefore: Int32Array,
+  redrawn: Uint8Array,
+): void {
+  const pairedBefore = new Set(was.pairs.flatMap(({ arcs }) => arcs.map((arc) => arc >>> 1)));
+  // Nearly all of a large graph's channels are those that nobody has told anything of.
+  const isTold = was.channels.size + is.channels.size > 0;
+  const isShut = was.blocked.size + is.blocked.size > 0;
   for (let channel = 0; channel < graph.channelCount; channel++) {
     const old = channelBefore[channel]!;
-    const [was, is] = [before.beliefs.channels.get(old), beliefs.channels.get(channel)];
-    const same = was === is || (was?.low === is?.low && was?.high === is?.high && was?.weight === is?.weight);
-    const shut = [0, 1].some(
-      (side) => before.beliefs.blocked.has(2 * old + side) !== beliefs.blocked.has(2 * channel + side),
-    );
-    if (!same || shut) anew.add(channel);
+    if (isTold && !sameBelief(was.channels.get(old), is.channels.get(channel))) redrawn[channel] = 1;
+    if (pairedBefore.size > 0 && pairedBefore.has(old)) redrawn[channel] = 1;
+    for (let side = 0; isShut && side < 2; side++) {
+      if (was.blocked.has(2 * old + side) !== is.blocked.has(2 * channel + side)) redrawn[channel] = 1;
+    }
   }
   // What a pair is known to carry is added to what its channels hold by themselves.
-  for (const { arcs } of beliefs.pairs) for (const arc of arcs) anew.add(arc >>> 1);
-  const pairedBefore = new Set(before.beliefs.pairs.flatMap(({ arcs }) => arcs.map((arc) => arc >>> 1)));
-  for (let channel = 0; channel < graph.channelCount && pairedBefore.size > 0; channel++) {
-    if (pairedBefore.has(channelBefore[channel]!)) anew.add(channel);
-  }
-  return anew;
+  for (const { arcs } of is.pairs) for (const arc of arcs) redrawn[arc >>> 1] = 1;
+}
+
+function sameBelief(was: ChannelBelief | undefined, is: ChannelBelief | undefined): boolean {
+  return was === is || (was?.low === is?.low && was?.high === is?.high && was?.weight === is?.weight);
 }
 
 /** By channel: its index before, or -1. */
@@ -129,7 +135,8 @@ function matchChannels(before: ChannelGraph, graph: ChannelGraph): Int32Array {
   const { channelIdHigh: highs, channelIdLow: lows, channelCount } = before;
   let old = 0;
   for (let channel = 0; channel < graph.channelCount; channel++) {
-    const [high, low] = [graph.channelIdHigh[channel]!, graph.channelIdLow[channel]!];
+    const high = graph.channelIdHigh[channel]!;
+    const low = graph.channelIdLow[channel]!;
     while (old < channelCount && (highs[old]! < high || (highs[old]! === high && lows[old]! < low))) old++;
     if (old < channelCount && highs[old]! === high && lows[old]! === low) matches[channel] = old++;
   }

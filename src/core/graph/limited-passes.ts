@@ -1,5 +1,6 @@
 /** Passes that keep limits, with what they need from one question to the next: which arcs are cheap, and by way of which hub. */
 import { everyWorld, WORDS, type WorldSet } from "./bits.ts";
+import type { ChannelGraph } from "./channel-graph.ts";
 import { findHubWithin } from "./hub.ts";
 import {
   type Aim,
@@ -26,9 +27,8 @@ const KEPT = 16;
 /** Cheap arcs of an amount within limits, and how to find them again. */
 type Cheap = Rounds & { readonly aim: Pick<Aim, "amountMsat" | "limits"> };
 
-/** Opens them over a net; `masksOf` draws the masks of an amount. */
-export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) => Masks) {
-  const { graph } = net;
+/** Opens them over a net, prepared when it is needed; `masksOf` draws the masks of an amount. */
+export function openLimitedPasses(graph: ChannelGraph, netOf: () => PathNet, masksOf: (amountMsat: number) => Masks) {
   const cheap = remember<Cheap>(KEPT);
   const units = remember<Uint8Array>(KEPT);
   const hubs = remember<Hub>(KEPT);
@@ -41,13 +41,13 @@ export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) =>
     return rounds;
   };
   const find = ({ amountMsat, limits }: Cheap["aim"]): Cheap => ({
-    ...pickCheapArcs(net, amountMsat, limits),
+    ...pickCheapArcs(netOf(), amountMsat, limits),
     aim: { amountMsat, limits },
   });
   const cheapOf = (aim: Aim) => cheap.get(`${aim.amountMsat} ${nameOf(aim.limits)}`, () => find(aim));
   const unitsOf = ({ amountMsat, limits }: Aim, limit: Limit | undefined) =>
     units.get(`${limit} ${amountMsat} ${nameOf(limits)}`, () =>
-      limit ? cheapUnits(net, amountMsat, limits, limit) : dearUnits(net, amountMsat, limits),
+      limit ? cheapUnits(netOf(), amountMsat, limits, limit) : dearUnits(netOf(), amountMsat, limits),
     );
   const runUnits = ({ target, amountMsat }: Aim, worlds: WorldSet, reach: Reach) => {
     byUnits ??= prepareUnits(graph);
@@ -70,7 +70,7 @@ export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) =>
       const starts = [{ node: aim.target, worlds: everyWorld() }];
       if (!hub) return heldIn(passes().backward(masks, starts, cheapOf(aim)));
       const reached = joinByHub(hub, starts);
-      addNeighbours(net, masks, aim.target, cheapOf(aim), reached);
+      addNeighbours(graph, masks, aim.target, cheapOf(aim), reached);
       return reached;
     },
     withinFrom(aim: Aim, starts: readonly Start[]): Reached {
@@ -97,7 +97,7 @@ export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) =>
       const arcs = channels.flatMap((channel) => [2 * channel, 2 * channel + 1]);
       const slots = arcs.map((arc) => graph.rows.slotOfArc[arc]!).filter((slot) => slot >= 0);
       const isSame = ({ isUsed, aim }: Cheap) =>
-        slots.every((slot) => (isUsed[slot] === 1) === isCheap(net, slot, aim.amountMsat, aim.limits));
+        slots.every((slot) => (isUsed[slot] === 1) === isCheap(netOf(), slot, aim.amountMsat, aim.limits));
       if (!asksAnew && [...cheap.all()].every(isSame)) return false;
       forget();
       return true;
@@ -107,7 +107,7 @@ export function openLimitedPasses(net: PathNet, masksOf: (amountMsat: number) =>
 
 /** Adds the worlds in which a neighbour's cheap channel to the target carries: no way by the hub is that short. */
 function addNeighbours(
-  { graph }: PathNet,
+  graph: ChannelGraph,
   masks: Masks,
   target: number,
   { isUsed, count }: Rounds,
