@@ -41,6 +41,7 @@ import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
 import { type AccountOperationsPorts, accountContracts, mountAccountOperations } from "./account-operations.ts";
 import { sweepInvoices } from "./challenges.ts";
+import { rememberFound } from "./found-nodes.ts";
 import { createHealth } from "./health.ts";
 import { answerHttpFaults } from "./http-faults.ts";
 import { type GatePorts, l402Gate } from "./l402-gate.ts";
@@ -119,11 +120,9 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const predictionLog = predictionTable(database);
   const predictions = startPredictionWriter(predictionLog.append, events);
   const calibration = getCalibration(() => reportCalibration({ ...predictionLog, now }), now);
-  const intent = resolveIntent(
-    { ...graph, ...verdicts, record: predictions.record, now },
-    msat(config.INTENT_PRICE_MSAT),
-  );
-  const profile = getNode({ ...graph, ...verdicts, ...nodeHistory(database), now }, msat(config.PROFILE_PRICE_MSAT));
+  const find = rememberFound(graph.find);
+  const intent = resolveIntent({ find, ...verdicts, record: predictions.record, now }, msat(config.INTENT_PRICE_MSAT));
+  const profile = getNode({ find, ...verdicts, ...nodeHistory(database), now }, msat(config.PROFILE_PRICE_MSAT));
   const free = [
     getHealth(source),
     getLiveness(),
