@@ -53,14 +53,17 @@ const FIND_PUBLISHED = `
     WHERE kind = $1 AND pubkey = $2 AND d = wanted.d LIMIT 1
   ) AS found`;
 
-/** The lease is the next try: a worker that dies leaves its rows to the next one when that moment comes. */
+/**
+ * The lease is the next try: a worker that dies leaves its rows to the next one when that moment comes. The event is locked as well, so that a
+ * version staged at this very moment is either taken or waits for nobody: an answer about the one before would leave it under a lease.
+ */
 const TAKE = `
   WITH due AS (
     SELECT relay_ack.outbox_id, outbox_event.event_id, outbox_event.body, outbox_event.priority
     FROM relay_ack JOIN outbox_event USING (outbox_id)
     WHERE relay = $1 AND state IN ('pending', 'sent') AND next_try_at <= $2::bigint
       AND (expires_at IS NULL OR expires_at > $2::bigint)
-    ORDER BY priority, next_try_at LIMIT $3 FOR UPDATE OF relay_ack SKIP LOCKED
+    ORDER BY priority, next_try_at LIMIT $3 FOR UPDATE OF relay_ack SKIP LOCKED FOR SHARE OF outbox_event SKIP LOCKED
   )
   UPDATE relay_ack SET event_id = due.event_id, attempts = attempts + 1, next_try_at = $2::bigint + $4::bigint
   FROM due WHERE relay_ack.outbox_id = due.outbox_id AND relay_ack.relay = $1
