@@ -7,6 +7,7 @@
  */
 import { arcHead, type ChannelGraph } from "../graph/channel-graph.ts";
 import { MAX_HOPS } from "../graph/limits.ts";
+import { attemptCostMsat, RISK_PER_MSAT_BLOCK } from "../graph/lnd-costs.ts";
 import { NodeHeap } from "../graph/node-heap.ts";
 import { usableMsat } from "../graph/worlds.ts";
 import { type PairTable, tablePairs } from "./pairs.ts";
@@ -31,9 +32,6 @@ export type Aim = "usual" | "probable";
 export type Route = { readonly arcs: number[]; readonly crossingMsat: number[]; readonly probability: number };
 
 const LEAST_PROBABILITY = 0.01;
-const RISK_PER_MSAT_BLOCK = 15e-9;
-const ATTEMPT_BASE_MSAT = 100_000;
-const ATTEMPT_RATIO = 0.001;
 /** No hop takes more than this for itself. */
 const FEE_RATIO = 0.05;
 const FEE_BASE_MSAT = 5_000;
@@ -101,7 +99,7 @@ function relaxInto(router: Router, payment: Payment, beliefs: Beliefs, aim: Aim,
   const { graph, labels, pairs, mostMsat } = router;
   const { rows, policies } = graph;
   const { caller, amountMsat } = payment;
-  const attempt = ATTEMPT_BASE_MSAT + ATTEMPT_RATIO * amountMsat;
+  const attempt = attemptCostMsat(amountMsat);
   const crossing = labels.receives[node]!;
   const dearest = FEE_RATIO * crossing + FEE_BASE_MSAT;
   for (let slot = rows.inStart[node]!; slot < rows.inStart[node + 1]!; slot++) {

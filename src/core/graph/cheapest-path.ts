@@ -7,14 +7,11 @@
  */
 import { arcHead } from "./channel-graph.ts";
 import { defaultLimits, type RouteLimits } from "./limits.ts";
+import { attemptCostMsat, RISK_PER_MSAT_BLOCK } from "./lnd-costs.ts";
 import { NodeHeap } from "./node-heap.ts";
 import type { OwnChannel } from "./own-channels.ts";
 import { BASE, DELTA, IN_BASE, IN_PPM, LEAST, MOST, type PathNet, PPM, TERMS, USABLE } from "./path-net.ts";
 import { shareBelow } from "./prior.ts";
-
-const RISK_PER_MSAT_BLOCK = 15e-9;
-const ATTEMPT_BASE_MSAT = 100_000;
-const ATTEMPT_RATIO = 0.001;
 
 /** Best paths to one target, for one amount, as far as somebody has asked; they hold for the nodes that are settled. */
 export type PathTree = {
@@ -170,7 +167,7 @@ function inboundFees({ graph, terms }: PathNet, caller: number, peer: number): {
 
 /** Fees, risk and expected failed attempts of a caller whose first arc carries so much to `head`. */
 function costOver(tree: PathTree, head: number, overMsat: number, probability: number): number {
-  return overMsat - tree.amountMsat + tree.riskMsat[head]! + attemptCost(tree) / probability;
+  return overMsat - tree.amountMsat + tree.riskMsat[head]! + attemptCostMsat(tree.amountMsat) / probability;
 }
 
 function follow(net: PathNet, tree: PathTree, caller: number, firstSlot: number): Path {
@@ -228,9 +225,9 @@ function relax(net: PathNet, tree: PathTree, slot: number, tail: number, head: n
   const price = overMsat + asks - tree.amountMsat + risk;
   const reached = tree.probability[head]!;
   // A path is never likelier than its rest, which refuses most arcs before their probability is computed.
-  if (price + attemptCost(tree) / reached >= tree.cost[tail]!) return false;
+  if (price + attemptCostMsat(tree.amountMsat) / reached >= tree.cost[tail]!) return false;
   const probability = reached * carries(net, slot, head, overMsat);
-  const cost = price + attemptCost(tree) / probability;
+  const cost = price + attemptCostMsat(tree.amountMsat) / probability;
   if (!(cost < tree.cost[tail]!)) return false;
   tree.cost[tail] = cost;
   tree.nextArc[tail] = net.graph.rows.inArc[slot]!;
@@ -241,10 +238,6 @@ function relax(net: PathNet, tree: PathTree, slot: number, tail: number, head: n
   tree.cltvDelta[tail] = lock;
   tree.hops[tail] = tree.hops[head]! + 1;
   return true;
-}
-
-function attemptCost(tree: PathTree): number {
-  return ATTEMPT_BASE_MSAT + ATTEMPT_RATIO * tree.amountMsat;
 }
 
 function emptyTree(nodeCount: number, target: number, amountMsat: number, limits: RouteLimits): PathTree {
