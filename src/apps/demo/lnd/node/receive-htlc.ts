@@ -26,8 +26,14 @@ export function receiveHtlc(
 /** A part waits for the others so long and no longer, and no longer than the invoice can be paid. */
 function giveUpLater(world: World, payee: LocalNode, invoice: InvoiceRecord, htlc: InvoiceHtlc): void {
   setTimeout(() => payee.invoices.giveUp(invoice, htlc), world.mppTimeoutMs).unref();
-  const leftMs = 1000 * (invoice.createdAt + invoice.expirySec - world.now());
-  if (leftMs < world.mppTimeoutMs) setTimeout(() => payee.invoices.find(invoice.hash), Math.ceil(leftMs)).unref();
+  const untilExpiryMs = () => Math.ceil(1000 * (invoice.createdAt + invoice.expirySec - world.now()));
+  if (untilExpiryMs() >= world.mppTimeoutMs) return;
+  // Timers count from where the event loop was, so after a stall one ends before the clock says so: then it is looked at again.
+  const lookAtExpiry = () => {
+    payee.invoices.find(invoice.hash);
+    if (invoice.state === "OPEN") setTimeout(lookAtExpiry, Math.max(1, untilExpiryMs())).unref();
+  };
+  setTimeout(lookAtExpiry, Math.max(1, untilExpiryMs())).unref();
 }
 
 /** Takes the money of a hold invoice. Resolves when it is durable. @throws RpcRefusal UNKNOWN unless all of it is in */
