@@ -46,7 +46,7 @@ export async function openVantage(deps: {
   if (!stored) return undefined;
   const at = now();
   const log = evidenceTable(database);
-  const head = await log.head();
+  const head = await log.networkHead();
   const evidence = await log.since((at - EVIDENCE_WINDOW_SEC) as UnixSeconds, EVIDENCE_LIMIT, head.position);
   const { nodePubkey, blockHeight } = info;
   // The last hop takes blocks of its own, on top of what the channels on the way ask for.

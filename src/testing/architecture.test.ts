@@ -16,6 +16,7 @@ const DOORS = new Set([
   "core/l402 -> core/macaroon",
   "core/score -> core/evidence",
   "core/score -> core/graph",
+  "core/evidence -> core/endpoint",
   "core/probe -> core/evidence",
   "core/probe -> core/graph",
   "core/profile -> core/evidence",

@@ -60,12 +60,12 @@ test("a payment that arrived proves that its payee was there, if that has announ
      VALUES (decode($1, 'hex'), sha256('x'), '', 0, 0, 0, 0, 1)`,
     [announced],
   );
-  const before = (await log.head()).position;
+  const before = (await log.networkHead()).position;
   const failed = await sent({ payee: announced });
   await table.close(failed.paymentHash, { status: "failed", failure: "no-route" }, "test");
   const secret = await sent({ payee: hidden });
   await table.close(secret.paymentHash, paid(secret), "test");
-  expect((await log.head()).position).toBe(before);
+  expect((await log.networkHead()).position).toBe(before);
 
   const plan = await sent({ payee: announced, amount: msat(4_321n) });
   const closed = await table.close(plan.paymentHash, paid(plan), "test");

@@ -30,7 +30,7 @@ test("the log is told in pages from the window on, then what is new, and all aga
         windows.push(at);
         return log[99] ?? CHAIN_START;
       },
-      page: async (after, limit) => log.slice(Number(after), Number(after) + limit),
+      networkPage: async (after, limit) => log.slice(Number(after), Number(after) + limit),
     },
     {
       async learn(news) {
@@ -81,7 +81,7 @@ test("a log or a thread that fails at any point loses nothing and tells nothing 
             mayFail();
             return CHAIN_START;
           },
-          page: async (after, limit) => {
+          networkPage: async (after, limit) => {
             mayFail();
             return log.slice(Number(after), Number(after) + limit);
           },

@@ -8,8 +8,8 @@ import type { VerdictThread } from "../verdict-thread.ts";
 export type EvidenceLog = {
   /** The place after which everything observed since an instant comes. */
   placeBefore(at: UnixSeconds): Promise<ChainHead>;
-  /** At most `limit` entries after a position, in their order. */
-  page(after: bigint, limit: number): Promise<Link[]>;
+  /** At most `limit` observations of the network after a position, in their order. */
+  networkPage(after: bigint, limit: number): Promise<Link[]>;
 };
 
 const PAGE = 1_000;
@@ -26,7 +26,7 @@ export function followEvidence(
     for (let more = true; more; ) {
       const begins = told === undefined;
       const after: ChainHead = told ?? (await log.placeBefore((at - EVIDENCE_WINDOW_SEC) as UnixSeconds));
-      const entries = await log.page(after.position, PAGE);
+      const entries = await log.networkPage(after.position, PAGE);
       more = entries.length === PAGE;
       if (!(await thread.learn({ begins, after, entries, at, more }))) {
         // The thread was started again and holds nothing; the next call tells it everything.

@@ -43,7 +43,7 @@ test("sixteen profiles may be in the making; the next is refused at once, and th
   const ports = {
     newest: async () => ({ position: { snapshotId: 1n, number: 0, digest }, at: takenAt, body, deltas: [] }),
     after: async () => [],
-    evidence: { placeBefore: async () => CHAIN_START, page: async () => [] },
+    evidence: { placeBefore: async () => CHAIN_START, networkPage: async () => [] },
     now: () => takenAt,
     events: { failed: vi.fn(), graphLoaded: vi.fn(), graphFollowed: vi.fn() },
   };

@@ -6,8 +6,8 @@
  *   [1, observedAt, source, attempt, vantage, kind, node or from, seenBy or to, channelId, amountMsat, code or fault, policy]
  *   policy: [feeBaseMsat, feePpm, cltvDelta, minHtlcMsat, maxHtlcMsat, disabled, updatedAt]
  */
-import { OracleError } from "../errors.ts";
-import { type Msat, msat, unixSeconds } from "../units.ts";
+import { unixSeconds } from "../units.ts";
+import { amountOf, code, hex, malformed, oneOf, parseCells, whole } from "./cells.ts";
 import {
   type AnnouncedPolicy,
   EVIDENCE_SOURCES,
@@ -73,14 +73,8 @@ export function decodeEvidence(text: string): Evidence {
 }
 
 function readEvidence(text: string): Evidence {
-  let cells: unknown;
-  try {
-    cells = JSON.parse(text);
-  } catch (cause) {
-    throw malformed("it is not JSON", cause);
-  }
-  if (!Array.isArray(cells) || cells.length !== FIELDS || cells[0] !== FORM) throw malformed("it has another form");
-  const [, observedAt, source, attempt, vantage, kind, a, b, channelId, amount, word, policy] = cells as unknown[];
+  const cells = parseCells(text, FORM, FIELDS);
+  const [, observedAt, source, attempt, vantage, kind, a, b, channelId, amount, word, policy] = cells;
   return {
     observedAt: unixSeconds(Number(observedAt)),
     source: oneOf(EVIDENCE_SOURCES, source),
@@ -137,35 +131,4 @@ function readPolicy(cells: unknown): AnnouncedPolicy {
     disabled: disabled === true,
     updatedAt: unixSeconds(Number(updatedAt)),
   };
-}
-
-function hex(value: unknown, digits: number): string {
-  if (typeof value !== "string" || value.length !== digits || !/^[0-9a-f]+$/.test(value)) {
-    throw malformed(`${digits} hex digits are missing`);
-  }
-  return value;
-}
-
-function whole(value: unknown): bigint {
-  if (typeof value !== "string" || !/^\d{1,20}$/.test(value)) throw malformed("a whole number is missing");
-  return BigInt(value);
-}
-
-function amountOf(value: unknown): Msat {
-  return msat(whole(value));
-}
-
-function code(value: unknown): string {
-  if (typeof value !== "string" || !/^[A-Z0-9_]{1,64}$/.test(value)) throw malformed("a failure code is missing");
-  return value;
-}
-
-function oneOf<Word extends string>(words: readonly Word[], value: unknown): Word {
-  const word = words.find((each) => each === value);
-  if (word === undefined) throw malformed(`one of ${words.join(", ")} is missing`);
-  return word;
-}
-
-function malformed(why: string, cause?: unknown): OracleError {
-  return new OracleError("EVIDENCE_MALFORMED", `an entry of the evidence log cannot be read: ${why}`, { cause });
 }

@@ -1,0 +1,74 @@
+-- The catalogue of paid HTTP endpoints: what sources claim of them, each kept, and what is held for true of those claims.
+
+-- One row per URL and method, for good: evidence and history refer to it. What is held for true is merged from the listings
+-- (src/core/endpoint), field by field, and `origin` says which source each field was taken from.
+CREATE TABLE endpoint (
+  endpoint_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  url          text   NOT NULL CHECK (octet_length(url) BETWEEN 8 AND 2048),
+  -- Lower-case hex, as the evidence log and callers name it.
+  url_hash     text   NOT NULL CHECK (url_hash = encode(sha256(convert_to(url, 'UTF8')), 'hex')),
+  method       text   NOT NULL CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
+  host         text   NOT NULL CHECK (octet_length(host) BETWEEN 1 AND 253),
+  name         text   CHECK (char_length(name) <= 200),
+  description  text   CHECK (char_length(description) <= 2000),
+  category     text   CHECK (category ~ '^[a-z][a-z0-9/_-]{1,31}$'),
+  tags         text[] NOT NULL DEFAULT '{}' CHECK (cardinality(tags) <= 20),
+  provider     text   CHECK (char_length(provider) <= 200),
+  contact      text   CHECK (char_length(contact) <= 200),
+  -- The announced price; null is unknown, and 0 is a claim to be free. What invoices ask is in the probes.
+  price_msat   bigint CHECK (price_msat BETWEEN 0 AND 2100000000000000000),
+  payee        text   CHECK (payee ~ '^0[23][0-9a-f]{64}$'),
+  schemes      text[] NOT NULL DEFAULT '{}',
+  -- {contentType, body} of a well-formed call, and {contentType, fields} of what its answer is promised to be.
+  input        jsonb,
+  promised     jsonb,
+  origin       jsonb  NOT NULL DEFAULT '{}',
+  -- The Nostr key that proved to run the host, 64 lower-case hex digits.
+  operator     text   CHECK (operator ~ '^[0-9a-f]{64}$'),
+  listed_at    bigint NOT NULL,
+  changed_at   bigint NOT NULL,
+  -- No source lists it any more, or its operator took it out. It is not offered and not probed.
+  removed_at   bigint,
+  search       tsvector NOT NULL GENERATED ALWAYS AS (
+    setweight(to_tsvector('simple', coalesce(name, '')), 'A') ||
+    setweight(to_tsvector('simple', coalesce(category, '')), 'A') ||
+    setweight(array_to_tsvector(tags), 'B') ||
+    setweight(to_tsvector('simple', coalesce(provider, '')), 'C') ||
+    setweight(to_tsvector('simple', coalesce(description, '')), 'D')) STORED,
+  UNIQUE (url_hash, method)
+);
+CREATE INDEX endpoint_host ON endpoint (host);
+CREATE INDEX endpoint_operator ON endpoint (operator) WHERE operator IS NOT NULL;
+CREATE INDEX endpoint_category ON endpoint (category) WHERE removed_at IS NULL;
+CREATE INDEX endpoint_search ON endpoint USING gin (search) WHERE removed_at IS NULL;
+
+-- What one source says of one endpoint, as it said it last.
+CREATE TABLE endpoint_listing (
+  endpoint_id bigint NOT NULL REFERENCES endpoint,
+  source      text   NOT NULL CHECK (source IN ('owner', 'manifest', 'openapi', 'announcement', '402index', 'l402.directory')),
+  reference   text   NOT NULL CHECK (octet_length(reference) BETWEEN 1 AND 2048),
+  claim       jsonb  NOT NULL CHECK (octet_length(claim::text) <= 20000),
+  first_seen_at bigint NOT NULL,
+  seen_at     bigint NOT NULL,
+  -- The source has stopped naming it.
+  gone_at     bigint,
+  PRIMARY KEY (endpoint_id, source)
+);
+
+-- Each change of what is held for true.
+CREATE TABLE endpoint_change (
+  endpoint_change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  endpoint_id bigint NOT NULL REFERENCES endpoint,
+  changed_at  bigint NOT NULL,
+  field       text   NOT NULL CHECK (field ~ '^[a-z]+(_[a-z]+)*$'),
+  before      jsonb,
+  after       jsonb,
+  source      text   NOT NULL
+);
+CREATE INDEX endpoint_change_endpoint ON endpoint_change (endpoint_id, endpoint_change_id);
+CREATE TRIGGER only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON endpoint_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Calls in the evidence log (src/core/evidence/call.ts), by endpoint; and the log without them, which is what the network is judged by.
+CREATE INDEX evidence_call ON evidence ((entry::jsonb ->> 6), (entry::jsonb ->> 7), position) WHERE kind = 'call';
+CREATE INDEX evidence_network ON evidence (position) WHERE kind <> 'call';
+CREATE INDEX evidence_network_time ON evidence (observed_at) WHERE kind <> 'call';
