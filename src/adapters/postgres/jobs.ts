@@ -1,7 +1,10 @@
-/** Recurring work as durable jobs in Postgres (pg-boss): any number of workers share it, and each job runs once at a time. */
+/**
+ * Work as durable jobs in Postgres (pg-boss), shared by any number of workers: recurring jobs, each of which runs once at a time, and
+ * queues of items, of which every worker takes several at a time.
+ */
 import pg from "pg";
 import PgBoss from "pg-boss";
-import { isAway } from "./connect.ts";
+import { isAway, type Queryable, translated } from "./connect.ts";
 
 export type Job = {
   name: string;
@@ -12,6 +15,29 @@ export type Job = {
   run(): Promise<Record<string, unknown>>;
 };
 
+/** Items that are worked off one by one, by whoever is free. */
+export type Queue<Data extends object = object> = {
+  name: string;
+  /** Items this process works on at once. */
+  concurrency: number;
+  /** An item that takes longer is taken for lost with its worker, and given to another. */
+  timeoutSec: number;
+  /** Tries after the first one, ever more slowly; an item that fails the last goes to the queue `<name>-dead`. */
+  retries: number;
+  /** Seconds from the end of one planning to the start of the next; the processes together plan once at a time. */
+  planEverySec: number;
+  /** Says what is to be done. One that waits in the queue under the same key already is not added. */
+  plan(add: AddItems<Data>): Promise<Record<string, unknown>>;
+  /** `jobId` stays the same when the item is tried again. */
+  work(item: { jobId: string; data: Data }): Promise<void>;
+};
+
+/** Adds to the queue in the transaction of `client`. */
+export type AddItems<Data extends object> = (
+  client: Queryable,
+  items: readonly { key: string; data: Data }[],
+) => Promise<void>;
+
 export type JobHooks = {
   onDone(job: string, facts: Record<string, unknown>): void;
   onFailed(job: string, error: unknown): void;
@@ -20,16 +46,28 @@ export type JobHooks = {
 export type Jobs = { runNow(name: string): Promise<void>; stop(): Promise<void> };
 
 const POLL_SEC = 1;
+const QUEUE_POLL_SEC = 0.5;
 const STOP_TIMEOUT_MS = 15_000;
 const QUERY_TIMEOUT_MS = 20_000;
 const MAX_WAIT_MS = 5_000;
 
-/** Starts working on the jobs, each at once and then again after its pause. A failed run is tried again, ever more slowly. */
-export async function startJobs(url: string, jobs: Job[], hooks: JobHooks): Promise<Jobs> {
+/** Where items end that failed every try. They stay until somebody has looked at them. */
+export const deadLettersOf = (queue: string) => `${queue}-dead`;
+
+/**
+ * Starts working on the queues, and on the jobs, each at once and then again after its pause. A failed run is tried again, ever more
+ * slowly.
+ */
+export async function startJobs(
+  url: string,
+  { jobs, queues }: { jobs: readonly Job[]; queues: readonly Queue[] },
+  hooks: JobHooks,
+): Promise<Jobs> {
   const connection = patientConnection(url, (error) => hooks.onFailed("queue", error));
   const boss = new PgBoss({ db: connection, archiveCompletedAfterSeconds: 3_600, deleteAfterDays: 1 });
   boss.on("error", (error) => hooks.onFailed("queue", error));
   await boss.start();
+  for (const queue of queues) await startQueue(boss, queue, hooks);
   for (const job of jobs) await startJob(boss, job, hooks);
   return {
     /** Brings the next run forward; a run that is under way is not disturbed. */
@@ -101,4 +139,74 @@ async function startJob(boss: PgBoss, job: Job, hooks: JobHooks): Promise<void> 
   });
   await boss.purgeQueue(name);
   await boss.send(name, {});
+}
+
+const DEAD_DAYS = 30;
+const PLAN_TIMEOUT_SEC = 60;
+
+/** Each of `concurrency` workers takes one item, works on it, and takes the next: a slow item holds up no other. */
+async function startQueue(boss: PgBoss, queue: Queue, hooks: JobHooks): Promise<void> {
+  const { name, concurrency, timeoutSec, retries, planEverySec, plan, work } = queue;
+  const deadLetter = deadLettersOf(name);
+  await boss.createQueue(deadLetter, { name: deadLetter, policy: "standard", retentionDays: DEAD_DAYS });
+  // "short": one item of a key waits at most. Its try and a next one may overlap, which whoever works on it must bear.
+  const policy = {
+    name,
+    policy: "short" as const,
+    retryLimit: retries,
+    retryBackoff: true,
+    retryDelay: 5,
+    expireInSeconds: timeoutSec,
+    deadLetter,
+  };
+  await boss.createQueue(name, policy);
+  await boss.updateQueue(name, policy);
+  const add: AddItems<object> = (client, items) => addItems(boss, client, name, items);
+  await startJob(
+    boss,
+    { name: `plan-${name}`, everySec: planEverySec, timeoutSec: PLAN_TIMEOUT_SEC, run: () => plan(add) },
+    hooks,
+  );
+  for (let worker = 0; worker < concurrency; worker += 1) {
+    await boss.work<object>(name, { pollingIntervalSeconds: QUEUE_POLL_SEC, batchSize: 1 }, async ([item]) => {
+      if (!item) return;
+      try {
+        await work({ jobId: item.id, data: item.data });
+      } catch (error) {
+        hooks.onFailed(name, error);
+        throw error;
+      }
+    });
+  }
+}
+
+async function addItems(
+  boss: PgBoss,
+  client: Queryable,
+  queue: string,
+  items: readonly { key: string; data: object }[],
+): Promise<void> {
+  if (items.length === 0) return;
+  const jobs = items.map(({ key, data }) => ({ name: queue, singletonKey: key, data }));
+  await boss.insert(jobs, { db: { executeSql: (text, values) => client.query(text, values) } });
+}
+
+/** How a job or queue stands: what waits although it is due, for how long the oldest of it, and what failed every try. */
+export type Waiting = {
+  readonly name: string;
+  readonly waiting: number;
+  readonly lagSec: number;
+  readonly dead: number;
+};
+
+/** Of every job and queue, whichever process works on it. */
+export async function countWaiting(database: Queryable): Promise<Waiting[]> {
+  const text = `
+    SELECT regexp_replace(name, '-dead$', '') AS name,
+      count(*) FILTER (WHERE name !~ '-dead$' AND start_after <= now())::int AS waiting,
+      coalesce(extract(epoch FROM now() - min(start_after) FILTER (WHERE name !~ '-dead$' AND start_after <= now())), 0)::float8 AS lag_sec,
+      count(*) FILTER (WHERE name ~ '-dead$')::int AS dead
+    FROM pgboss.job WHERE state < 'active' AND name !~ '^__pgboss__' GROUP BY 1 ORDER BY 1`;
+  const { rows } = await translated(database.query(text));
+  return rows.map(({ name, waiting, lag_sec: lagSec, dead }) => ({ name, waiting, lagSec, dead }));
 }

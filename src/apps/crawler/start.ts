@@ -40,10 +40,14 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const resolve = resolvePaymentsJob({ database, payers, limits: world.spendPolicy.payments, events, signal });
   const probe = probeNodesJob({ database, nodes: payers, limits: world.spendPolicy.probes, events, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
-  const jobs = await startJobs(world.databaseUrl, [reconcile, resolve, probe, ...publishing], {
-    onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
-    onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
-  });
+  const jobs = await startJobs(
+    world.databaseUrl,
+    { jobs: [reconcile, resolve, probe, ...publishing], queues: [] },
+    {
+      onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
+      onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
+    },
+  );
   const publishNow = () => (publishing.length > 0 ? jobs.runNow("publish-assertions") : Promise.resolve());
   const everySec = config.CRAWL_INTERVAL_LND_GRAPH_SEC;
   const follower = startFollowing({ database, lnd: readonly, everySec, events, signal }, publishNow);
