@@ -36,6 +36,22 @@ const relayUrls = z
   )
   .pipe(z.array(z.url({ protocol: /^wss?$/ })).max(20));
 
+/** Decimal ports, separated by commas. */
+const ports = z
+  .string()
+  .regex(/^\d{1,5}(,\d{1,5})*$/, "ports, separated by commas")
+  .transform((text) => text.split(",").map(Number))
+  .pipe(z.array(z.number().min(1).max(65_535)).max(32));
+/** `socks5h://host:port`: the h says that names are resolved by the proxy. */
+const socksProxy = z
+  .string()
+  .regex(/^socks5h:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, "socks5h://host:port")
+  .transform((text) => {
+    const [, host = "", port] = /^socks5h:\/\/\[?(.+?)\]?:(\d+)$/.exec(text) ?? [];
+    return { host, port: Number(port) };
+  })
+  .refine((proxy) => proxy.port >= 1 && proxy.port <= 65_535, "a port from 1 to 65535");
+
 /** Every variable there is. Secrets may also be given as `NAME_FILE`, the path of a file that holds the value. */
 const environment = z.object({
   NODE_ENV: z.enum(["development", "production", "test"]).default("development"),
@@ -61,6 +77,8 @@ const environment = z.object({
   LND_FALLBACK_READONLY_MACAROON_PATH: file,
   LND_FALLBACK_PAY_MACAROON_PATH: file,
   SPEND_POLICY_PATH: file,
+  EGRESS_PORTS: ports.default([80, 443, 8_080, 8_443]),
+  EGRESS_SOCKS_PROXY: socksProxy.optional(),
   CRAWL_INTERVAL_LND_GRAPH_SEC: seconds(3600, 10),
   RECONCILE_INTERVAL_SEC: seconds(600, 10),
   L402_MACAROON_SECRET: z.string().optional(),
