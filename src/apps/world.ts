@@ -17,7 +17,7 @@ export type World = {
   nostrPrivateKey: string | undefined;
   nostrRelays: string[];
   /** Present in the embedded world only. */
-  demo?: { router: Router };
+  demo?: { router: Router; market: { directoryUrl: string; addresses: string[] } };
 };
 
 /** What both the api and the crawler are started with. */

@@ -237,6 +237,7 @@ test("a second start over the same data directory is refused, and says why", asy
     DATA_DIR: dataDir,
     PORT: "0",
     DEMO_RELAY_PORT: "0",
+    DEMO_MARKET_PORT: "0",
     CRAWLER_METRICS_PORT: "0",
     LOG_LEVEL: "info",
   };

@@ -13,7 +13,7 @@ export const OFFERED_AT = unixSeconds(1_800_000_000);
 
 const PAYEE_KEY = new Uint8Array(32).fill(9);
 export const PAYEE = toHex(secp256k1.getPublicKey(PAYEE_KEY, true));
-export const PREIMAGE = new Uint8Array(32).fill(5);
+const PREIMAGE = new Uint8Array(32).fill(5);
 const PAYMENT_HASH = new Uint8Array(createHash("sha256").update(PREIMAGE).digest());
 
 const hmac = (key: Uint8Array, message: Uint8Array) => createHmac("sha256", key).update(message).digest();

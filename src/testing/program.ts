@@ -50,6 +50,7 @@ export async function startProgram(
     DATA_DIR: dataDir,
     PORT: String(ports.api),
     DEMO_RELAY_PORT: String(ports.relay),
+    DEMO_MARKET_PORT: "0",
     CRAWLER_METRICS_PORT: String(ports.metrics),
     LOG_LEVEL: "warn",
     ...settings,

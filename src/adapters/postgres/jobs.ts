@@ -52,7 +52,7 @@ const QUERY_TIMEOUT_MS = 20_000;
 const MAX_WAIT_MS = 5_000;
 
 /** Where items end that failed every try. They stay until somebody has looked at them. */
-export const deadLettersOf = (queue: string) => `${queue}-dead`;
+const deadLettersOf = (queue: string) => `${queue}-dead`;
 
 /**
  * Starts working on the queues, and on the jobs, each at once and then again after its pause. A failed run is tried again, ever more

@@ -1,20 +1,32 @@
-/** The embedded world: a simulated Lightning network behind a real LND interface, its funded payer, and a Nostr relay. */
+/**
+ * The embedded world: a simulated Lightning network behind a real LND interface, its funded payer, a market of L402 services, and a
+ * Nostr relay.
+ */
 
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Router } from "express";
+import { addInvoice } from "../../adapters/lnd/add-invoice.ts";
 import { closeLnd, connectLnd } from "../../adapters/lnd/connect.ts";
 import { sendPayment } from "../../adapters/lnd/send-payment.ts";
 import { decodeInvoice } from "../../core/bolt11/decode.ts";
 import { fromHex, toHex } from "../../core/bytes.ts";
-import { msat } from "../../core/units.ts";
+import { type Msat, msat } from "../../core/units.ts";
 import type { Config } from "../config.ts";
 import type { LndEndpoint } from "../lnd-endpoint.ts";
 import { startSimulatedLightning } from "./lnd/start.ts";
+import type { SimulatedNode } from "./lnd/start-nodes.ts";
 import { demoPayRouter } from "./pay.ts";
 import { startLocalRelay } from "./relay/start.ts";
+import { type Market, startMarket } from "./services/start.ts";
 
-export type DemoWorld = { lnd: LndEndpoint; relayUrl: string; router: Router; stop(): Promise<void> };
+export type DemoWorld = {
+  lnd: LndEndpoint;
+  relayUrl: string;
+  market: Pick<Market, "directoryUrl" | "addresses">;
+  router: Router;
+  stop(): Promise<void>;
+};
 
 /** What the demo payer gives for routing, at most. */
 const FEE_LIMIT = msat(10_000_000n);
@@ -31,13 +43,21 @@ export async function startDemoWorld(options: {
     host: "127.0.0.1",
     port: config.DEMO_RELAY_PORT,
   });
+  // Finer than the program's own clock: an invoice expires in the middle of a second.
+  const now = () => Date.now() / 1000;
   const lightning = await startSimulatedLightning({
     dataDir: path.join(dataDir, "lightning"),
     ...(config.GRAPH !== undefined && { graphPath: path.resolve(config.GRAPH) }),
-    // Finer than the program's own clock: an invoice expires in the middle of a second.
-    now: () => Date.now() / 1000,
+    now,
   });
-  const { oracle, payer } = lightning;
+  const { oracle, payer, shop, bazaar } = lightning;
+  const tills = [shop, bazaar].map(openTill);
+  const [shopTill, bazaarTill] = tills as [OpenTill, OpenTill];
+  const market = await startMarket({
+    tills: { shop: shopTill.till, bazaar: bazaarTill.till },
+    port: config.DEMO_MARKET_PORT,
+    now,
+  });
   const macaroonHex = toHex(readFileSync(payer.macaroonPaths.pay));
   const wallet = connectLnd({ host: payer.host, tlsCert: readFileSync(payer.tlsCertPath), macaroonHex });
   const pay = async (invoice: string) => {
@@ -56,11 +76,28 @@ export async function startDemoWorld(options: {
       payMacaroonPath: oracle.macaroonPaths.pay,
     },
     relayUrl: relay.url,
+    market,
     router: demoPayRouter({ pay }),
     async stop() {
+      await market.stop();
+      for (const till of tills) till.close();
       closeLnd(wallet);
       await lightning.stop();
       await relay.stop();
     },
+  };
+}
+
+type OpenTill = ReturnType<typeof openTill>;
+
+const INVOICE_EXPIRY_SEC = 600;
+
+/** A shop's way to its own node. */
+function openTill({ host, tlsCertPath, macaroonPaths }: SimulatedNode) {
+  const macaroonHex = toHex(readFileSync(macaroonPaths.sell));
+  const client = connectLnd({ host, tlsCert: readFileSync(tlsCertPath), macaroonHex });
+  return {
+    till: (amount: Msat, memo: string) => addInvoice(client, { amount, memo, expirySec: INVOICE_EXPIRY_SEC }),
+    close: () => closeLnd(client),
   };
 }

@@ -23,7 +23,8 @@ export function planNextCall(
 ): NextCall {
   const around = (sec: number) => unixSeconds(now + Math.round(sec * (0.5 + random())));
   const missed = finding.verdict === "good" ? 0 : misses + 1;
-  const pauseSec = missed === 0 ? cadence.everySec : Math.min(FIRST_RETRY_SEC * 2 ** (missed - 1), LONGEST_SEC);
+  const retrySec = Math.min(FIRST_RETRY_SEC, cadence.everySec);
+  const pauseSec = missed === 0 ? cadence.everySec : Math.min(retrySec * 2 ** (missed - 1), LONGEST_SEC);
   return {
     nextAt: around(pauseSec),
     misses: missed,

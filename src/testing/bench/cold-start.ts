@@ -20,6 +20,7 @@ export async function benchColdStart(): Promise<void> {
     DATA_DIR: dataDir,
     PORT: "3917",
     DEMO_RELAY_PORT: "3918",
+    DEMO_MARKET_PORT: "0",
     CRAWLER_METRICS_PORT: "3919",
     LOG_LEVEL: "warn",
     ...(graph && { GRAPH: graph }),

@@ -1,9 +1,8 @@
 /** Queue: call the endpoints that are due, as a customer would, and pay some of them. Any number of processes share it. */
 import { randomBytes } from "node:crypto";
-import type { Database } from "../../../adapters/postgres/connect.ts";
-import { inTransaction } from "../../../adapters/postgres/connect.ts";
+import { type Database, inTransaction } from "../../../adapters/postgres/connect.ts";
 import { endpointProbeTable, takeDueEndpoints } from "../../../adapters/postgres/endpoint-probe.ts";
-import type { Queue } from "../../../adapters/postgres/jobs.ts";
+import { countWaiting, type Queue, type Waiting } from "../../../adapters/postgres/jobs.ts";
 import type { InvoiceNetwork } from "../../../core/bolt11/invoice.ts";
 import type { Finding } from "../../../core/inspect/finding.ts";
 import type { Exchange } from "../../../core/inspect/judged.ts";
@@ -16,7 +15,11 @@ import { buyAnswer } from "../../endpoint-payments.ts";
 import type { PayingNode } from "../../payments.ts";
 
 /** What the queue reports. */
-export type ProbeEndpointsEvents = { endpointProbed(finding: Finding): void };
+export type ProbeEndpointsEvents = {
+  endpointCalled(finding: Finding): void;
+  /** How all jobs and queues stand. */
+  jobsWaiting(found: readonly Waiting[]): void;
+};
 
 type Deps = {
   database: Database;
@@ -62,9 +65,15 @@ export function probeEndpointsQueue(deps: Deps): Queue<Item> {
     timeoutSec: TIMEOUT_SEC,
     retries: RETRIES,
     planEverySec: PLAN_EVERY_SEC,
-    plan: (add) =>
-      inTransaction(database, async (client) => {
-        const due = await takeDueEndpoints(client, { now: now(), limit: PER_PLAN, perHost: PER_HOST, againSec: AGAIN_SEC });
+    async plan(add) {
+      events.jobsWaiting(await countWaiting(database));
+      return inTransaction(database, async (client) => {
+        const due = await takeDueEndpoints(client, {
+          now: now(),
+          limit: PER_PLAN,
+          perHost: PER_HOST,
+          againSec: AGAIN_SEC,
+        });
         const mayPay = limits.mode === "auto";
         const items = due.map((each) => ({
           key: String(each.endpointId),
@@ -72,11 +81,12 @@ export function probeEndpointsQueue(deps: Deps): Queue<Item> {
         }));
         await add(client, items);
         return { taken: items.length };
-      }),
+      });
+    },
     async work({ jobId, data }) {
       const job = { jobId, endpointId: BigInt(data.endpointId), mayPay: data.mayPay };
       const finding = await probeEndpoint(ports, job, { cadence, signal });
-      if (finding) events.endpointProbed(finding);
+      if (finding) events.endpointCalled(finding);
     },
   };
 }

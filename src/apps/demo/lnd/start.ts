@@ -1,5 +1,5 @@
 /**
- * Starts the simulated Lightning network: two nodes, the oracle's and the payer's, each behind a gRPC interface that
+ * Starts the simulated Lightning network: the oracle's node, the payer's and two of shops, each behind a gRPC interface that
  * a client cannot tell from LND's, in a network that is drawn from a seed or read from a snapshot.
  */
 import type { NetworkDraft } from "./network/network.ts";
@@ -11,6 +11,9 @@ import { type SimulatedNode, type SimulatedNodes, startSimulatedNodes } from "./
 export type SimulatedLightning = Pick<SimulatedNodes, "network" | "htlcs" | "stop"> & {
   oracle: SimulatedNode;
   payer: SimulatedNode;
+  /** Who sells in the demo. */
+  shop: SimulatedNode;
+  bazaar: SimulatedNode;
   /** The preimage (hex) of a payment the payer has made, by payment hash (hex). */
   preimageOf(paymentHash: string): string | undefined;
 };
@@ -32,14 +35,14 @@ export async function startSimulatedLightning(options: {
   const { graphPath, ...rest } = options;
   const { nodes, preimageOf, network, htlcs, stop } = await startSimulatedNodes({
     ...rest,
-    names: ["oracle", "payer"],
+    names: ["oracle", "payer", "shop", "bazaar"],
     draw: (keys, seed) => drawAround(keys, seed, { ...rest, graphPath }),
   });
   return { ...nodes, network, htlcs, stop, preimageOf: (hash) => preimageOf("payer", hash) };
 }
 
 async function drawAround(
-  keys: { oracle: string; payer: string },
+  keys: { oracle: string; payer: string; shop: string; bazaar: string },
   seed: number,
   options: { graphPath: string | undefined; now: () => number; signal?: AbortSignal | undefined },
 ): Promise<NetworkDraft> {
@@ -49,5 +52,10 @@ async function drawAround(
   const draft = graphPath === undefined ? drawSyntheticGraph(seed, today) : await readDescribeGraph(graphPath, signal);
   const oracle = { key: keys.oracle, alias: "satrank-oracle", ownShare: 0.5 };
   const payer = { key: keys.payer, alias: "satrank-payer", ownShare: 0.9 };
-  return placeNodes(draft, oracle, payer, today);
+  // Shops hold little of their channels, so that they can be paid.
+  const shops = [
+    { key: keys.shop, alias: "demo-shop", ownShare: 0.05 },
+    { key: keys.bazaar, alias: "demo-bazaar", ownShare: 0.05 },
+  ];
+  return placeNodes(draft, oracle, payer, today, shops);
 }

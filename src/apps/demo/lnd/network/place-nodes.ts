@@ -1,6 +1,6 @@
 /**
- * Puts the oracle's node and the payer's node into a network: some large channels to well-connected live nodes,
- * and one between the two, so that a first payment always finds a way.
+ * Puts the oracle's node, the payer's and those of shops into a network: some large channels to well-connected live nodes,
+ * and one between the first two, so that a first payment always finds a way.
  */
 import type { ChannelDraft, NetworkDraft, Policy } from "./network.ts";
 
@@ -8,12 +8,24 @@ import type { ChannelDraft, NetworkDraft, Policy } from "./network.ts";
 export type OwnNode = { key: string; alias: string; ownShare: number };
 
 const PEERS = 6;
+const SHOP_PEERS = 3;
 const CAPACITY_SAT = 50_000_000;
 const DIRECT_CAPACITY_SAT = 100_000_000;
 
-/** `payer` holds nearly all of the direct channel. Neither node nor its channels can be offline or refuse. */
-export function placeNodes(draft: NetworkDraft, oracle: OwnNode, payer: OwnNode, updatedAt: number): NetworkDraft {
-  const own = [oracle, payer].map(({ key, alias }) => ({ key, alias, lastUpdate: updatedAt, isOnline: true }));
+/** `payer` holds nearly all of the direct channel. None of these nodes nor their channels can be offline or refuse. */
+export function placeNodes(
+  draft: NetworkDraft,
+  oracle: OwnNode,
+  payer: OwnNode,
+  updatedAt: number,
+  shops: readonly OwnNode[] = [],
+): NetworkDraft {
+  const own = [oracle, payer, ...shops].map(({ key, alias }) => ({
+    key,
+    alias,
+    lastUpdate: updatedAt,
+    isOnline: true,
+  }));
   const peers = wellConnected(draft, 2 * PEERS);
   let nextId = draft.channels.reduce((max, channel) => (channel.channelId > max ? channel.channelId : max), 0n);
   const open = (from: OwnNode, to: string, capacitySat: number, share: number): ChannelDraft => {
@@ -28,6 +40,8 @@ export function placeNodes(draft: NetworkDraft, oracle: OwnNode, payer: OwnNode,
     const from = i % 2 === 0 ? oracle : payer;
     opened.push(open(from, peer, CAPACITY_SAT, from.ownShare));
   });
+  for (const shop of shops)
+    for (const peer of peers.slice(0, SHOP_PEERS)) opened.push(open(shop, peer, CAPACITY_SAT, shop.ownShare));
   return { nodes: [...draft.nodes, ...own], channels: [...draft.channels, ...opened] };
 }
 
