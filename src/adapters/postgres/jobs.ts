@@ -47,6 +47,8 @@ export type Jobs = { runNow(name: string): Promise<void>; stop(): Promise<void> 
 
 const POLL_SEC = 1;
 const QUEUE_POLL_SEC = 0.5;
+/** How often work whose time is up is taken from those who had it. */
+const TIDY_EVERY_SEC = 30;
 const STOP_TIMEOUT_MS = 15_000;
 const QUERY_TIMEOUT_MS = 20_000;
 const MAX_WAIT_MS = 5_000;
@@ -62,9 +64,15 @@ export async function startJobs(
   url: string,
   { jobs, queues }: { jobs: readonly Job[]; queues: readonly Queue[] },
   hooks: JobHooks,
+  { tidyEverySec = TIDY_EVERY_SEC }: { tidyEverySec?: number } = {},
 ): Promise<Jobs> {
   const connection = patientConnection(url, (error) => hooks.onFailed("queue", error));
-  const boss = new PgBoss({ db: connection, archiveCompletedAfterSeconds: 3_600, deleteAfterDays: 1 });
+  const boss = new PgBoss({
+    db: connection,
+    archiveCompletedAfterSeconds: 3_600,
+    deleteAfterDays: 1,
+    maintenanceIntervalSeconds: tidyEverySec,
+  });
   boss.on("error", (error) => hooks.onFailed("queue", error));
   await boss.start();
   for (const queue of queues) await startQueue(boss, queue, hooks);

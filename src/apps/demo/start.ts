@@ -6,19 +6,18 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Router } from "express";
-import { addInvoice } from "../../adapters/lnd/add-invoice.ts";
 import { closeLnd, connectLnd } from "../../adapters/lnd/connect.ts";
 import { sendPayment } from "../../adapters/lnd/send-payment.ts";
 import { decodeInvoice } from "../../core/bolt11/decode.ts";
 import { fromHex, toHex } from "../../core/bytes.ts";
-import { type Msat, msat } from "../../core/units.ts";
+import { msat } from "../../core/units.ts";
 import type { Config } from "../config.ts";
 import type { LndEndpoint } from "../lnd-endpoint.ts";
 import { startSimulatedLightning } from "./lnd/start.ts";
-import type { SimulatedNode } from "./lnd/start-nodes.ts";
 import { demoPayRouter } from "./pay.ts";
 import { startLocalRelay } from "./relay/start.ts";
 import { type Market, startMarket } from "./services/start.ts";
+import { openTill } from "./services/till.ts";
 
 export type DemoWorld = {
   lnd: LndEndpoint;
@@ -51,8 +50,7 @@ export async function startDemoWorld(options: {
     now,
   });
   const { oracle, payer, shop, bazaar } = lightning;
-  const tills = [shop, bazaar].map(openTill);
-  const [shopTill, bazaarTill] = tills as [OpenTill, OpenTill];
+  const [shopTill, bazaarTill] = [openTill(shop), openTill(bazaar)];
   const market = await startMarket({
     tills: { shop: shopTill.till, bazaar: bazaarTill.till },
     port: config.DEMO_MARKET_PORT,
@@ -80,24 +78,11 @@ export async function startDemoWorld(options: {
     router: demoPayRouter({ pay }),
     async stop() {
       await market.stop();
-      for (const till of tills) till.close();
+      shopTill.close();
+      bazaarTill.close();
       closeLnd(wallet);
       await lightning.stop();
       await relay.stop();
     },
-  };
-}
-
-type OpenTill = ReturnType<typeof openTill>;
-
-const INVOICE_EXPIRY_SEC = 600;
-
-/** A shop's way to its own node. */
-function openTill({ host, tlsCertPath, macaroonPaths }: SimulatedNode) {
-  const macaroonHex = toHex(readFileSync(macaroonPaths.sell));
-  const client = connectLnd({ host, tlsCert: readFileSync(tlsCertPath), macaroonHex });
-  return {
-    till: (amount: Msat, memo: string) => addInvoice(client, { amount, memo, expirySec: INVOICE_EXPIRY_SEC }),
-    close: () => closeLnd(client),
   };
 }
