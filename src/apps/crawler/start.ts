@@ -9,6 +9,7 @@ import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
+import { rateEndpointsJob } from "./jobs/rate-endpoints.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
@@ -39,10 +40,11 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const reconcile = reconcileJob({ database, nodes: readers, payers, everySec: checkedSec, events, signal });
   const resolve = resolvePaymentsJob({ database, payers, limits: world.spendPolicy.payments, events, signal });
   const probe = probeNodesJob({ database, nodes: payers, limits: world.spendPolicy.probes, events, signal });
+  const rate = rateEndpointsJob({ database, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
-    { jobs: [reconcile, resolve, probe, ...publishing], queues: [] },
+    { jobs: [reconcile, resolve, probe, rate, ...publishing], queues: [] },
     {
       onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
