@@ -16,6 +16,7 @@ import { startFollowing } from "./jobs/follow-graph.ts";
 import { probeEndpointsQueue } from "./jobs/probe-endpoints.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
+import { rateEndpointsJob } from "./jobs/rate-endpoints.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
@@ -65,10 +66,11 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
     events,
     signal,
   });
+  const rate = rateEndpointsJob({ database, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
-    { jobs: [reconcile, resolve, probe, ...publishing], queues: [endpoints] },
+    { jobs: [reconcile, resolve, probe, rate, ...publishing], queues: [endpoints] },
     {
       onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),

@@ -1,0 +1,42 @@
+/** What calls of one endpoint tell beside how they went: what they cost, whom they paid, how long they took, whose they were. */
+import type { CallEvidence, CallSource } from "../evidence/call.ts";
+import type { Msat, UnixSeconds } from "../units.ts";
+import { newestFirst } from "./weigh-calls.ts";
+
+/** Undefined: no call of ours told it. */
+export type CallFacts = {
+  /** What the newest invoice asked, and whom it paid: endpoints change prices, and the last one is the next. */
+  readonly price: Msat | undefined;
+  readonly payee: string | undefined;
+  /** Half, and nine tenths, of calls were answered within so long. */
+  readonly latency: { readonly medianMs: number; readonly ninetiethMs: number } | undefined;
+  readonly observations: number;
+  readonly bySource: Readonly<Record<CallSource, number>>;
+  readonly newestAt: UnixSeconds | undefined;
+};
+
+/** Latency is that of so many of the newest calls. */
+const TIMED_CALLS = 50;
+
+/** Prices, payees and latencies are those of our own calls: others say what they like. */
+export function describeCalls(calls: readonly CallEvidence[], now: UnixSeconds): CallFacts {
+  const newest = newestFirst(calls.filter(({ observedAt }) => observedAt <= now));
+  const probed = newest.filter(({ source }) => source === "probe").map(({ call }) => call);
+  const times = probed.flatMap(({ latencyMs }) => latencyMs ?? []).slice(0, TIMED_CALLS);
+  const bySource = { probe: 0, proven: 0, holder: 0, signed: 0 };
+  for (const { source } of newest) bySource[source]++;
+  return {
+    price: probed.find(({ price }) => price !== undefined)?.price,
+    payee: probed.find(({ payee }) => payee !== undefined)?.payee,
+    latency: times.length === 0 ? undefined : { medianMs: rankOf(times, 0.5), ninetiethMs: rankOf(times, 0.9) },
+    observations: newest.length,
+    bySource,
+    newestAt: newest[0]?.observedAt,
+  };
+}
+
+/** The smallest that is no less than such a part of them. */
+function rankOf(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.ceil(part * sorted.length) - 1]!;
+}
