@@ -3,13 +3,13 @@ import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 
 export type Certificate = { cert: Buffer; key: Buffer };
 
-/** `validUntil` is years from 1950 to 2049 in UTCTime, YYMMDDHHMMSSZ. Both parts are PEM. */
-export function makeCertificate(validUntil = "491231235959Z"): Certificate {
+/** `validUntil` is years from 1950 to 2049 in UTCTime, YYMMDDHHMMSSZ; `hosts` are DNS names. Both parts are PEM. */
+export function makeCertificate(validUntil = "491231235959Z", hosts: readonly string[] = ["localhost"]): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const algorithm = sequence(oid("2a8648ce3d040302"));
   const name = sequence(tag(0x31, sequence(oid("550403"), tag(0x0c, Buffer.from("test node")))));
   const authority = sequence(oid("551d13"), tag(0x04, sequence(tag(0x01, Buffer.from([0xff])))));
-  const hostNames = sequence(oid("551d11"), tag(0x04, sequence(tag(0x82, Buffer.from("localhost")))));
+  const hostNames = sequence(oid("551d11"), tag(0x04, sequence(...hosts.map((host) => tag(0x82, Buffer.from(host))))));
   const body = sequence(
     tag(0xa0, tag(0x02, Buffer.from([2]))),
     tag(0x02, Buffer.concat([Buffer.from([1]), randomBytes(15)])),

@@ -8,6 +8,8 @@ import { codeOf, Fault } from "./fault.ts";
 /** c-ares waits this long for each server's first answer, and twice as long for the second. */
 const WAIT_MS = 1_200;
 const TRIES = 2;
+/** Once one family has answered, the other has this long: some servers never answer for the one they have nothing of. */
+const OTHER_FAMILY_MS = 500;
 
 /**
  * All A and AAAA records of a name, asked for anew each time. One family is enough when the other does not answer.
@@ -23,13 +25,22 @@ export async function resolveName(
   if (servers) resolver.setServers(servers);
   const stop = () => resolver.cancel();
   signal.addEventListener("abort", stop, { once: true });
+  const timers: NodeJS.Timeout[] = [];
+  const soonEnough = (addresses: string[]) => {
+    timers.push(setTimeout(stop, OTHER_FAMILY_MS));
+    return addresses;
+  };
   try {
-    const families = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    const families = await Promise.allSettled([
+      resolver.resolve4(name).then(soonEnough),
+      resolver.resolve6(name).then(soonEnough),
+    ]);
     signal.throwIfAborted();
     const addresses = families.flatMap((family) => (family.status === "fulfilled" ? family.value : []));
     if (addresses.length > 0) return addresses;
     throw noAddress(families.map((family) => (family.status === "rejected" ? codeOf(family.reason) : dns.NODATA)));
   } finally {
+    for (const timer of timers) clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
 }

@@ -36,7 +36,9 @@ export function readTarget(text: string): Target {
 
 function kindOfName(host: string): "name" | "onion" {
   const labels = host.split(".");
-  if (host.length > 253 || !labels.every((label) => LABEL.test(label))) throw malformed("not a host name");
+  // No top-level domain begins with a digit; what does is an attempt at an address.
+  if (host.length > 253 || !labels.every((label) => LABEL.test(label)) || !/^[a-z]/.test(labels.at(-1) ?? ""))
+    throw malformed("not a host name");
   if (host === "onion" || host.endsWith(".onion")) {
     if (!ONION.test(host)) throw malformed("not an onion service of version 3");
     return "onion";

@@ -1,5 +1,5 @@
 /** From a target to the addresses that may be dialled for it. One that may not refuses them all. */
-import { networkInterfaces } from "node:os";
+import os from "node:os";
 import { normalAddress, whyNotPublic } from "./address.ts";
 import { Fault } from "./fault.ts";
 import { resolveName } from "./resolve.ts";
@@ -25,11 +25,11 @@ export async function vetTarget(target: Target, rules: VetRules, signal: AbortSi
   for (const address of addresses) {
     const normal = normalAddress(address);
     if (normal !== undefined && rules.allow.has(pairOf(normal, target.port))) continue;
-    if (!rules.ports.includes(target.port)) throw portRefused();
     const why = normal === undefined ? "not an address" : whyNotPublic(normal);
     if (why !== undefined) throw new Fault("address-refused", "theirs", why);
     // From here a firewall may let through what it keeps from everybody else.
     if (own.has(normal)) throw new Fault("address-refused", "ours", "an address of this machine");
+    if (!rules.ports.includes(target.port)) throw portRefused();
   }
   return addresses;
 }
@@ -50,6 +50,6 @@ function pairOf(address: string, port: number): string {
 
 function ownAddresses(): ReadonlySet<string | undefined> {
   return new Set(
-    Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => normalAddress(address))),
+    Object.values(os.networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => normalAddress(address))),
   );
 }
