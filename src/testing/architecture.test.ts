@@ -43,6 +43,7 @@ const DOORS = new Set([
   "core/inspect -> core/l402",
   "core/inspect -> core/macaroon",
   "core/report -> core/bolt11",
+  "core/report -> core/endpoint",
   "core/report -> core/evidence",
   "core/spend -> core/bolt11",
   "core/probe -> core/spend",

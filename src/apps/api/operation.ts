@@ -19,7 +19,7 @@ export type Contract = {
   /** A free operation on the account of a token: one is needed, or else none is and its holder is offered one (402). */
   access?: "token" | "token-or-challenge";
   query?: z.ZodObject;
-  body?: z.ZodObject;
+  body?: z.ZodType;
   response: z.ZodType;
   /** What a 201 holds, for an operation that makes something. */
   created?: z.ZodType;

@@ -11,6 +11,7 @@ import { lookupInvoice, lookupProof } from "../../adapters/lnd/lookup-invoice.ts
 import { accountMoveTable } from "../../adapters/postgres/account-move.ts";
 import { type ChargeTable, chargeTable } from "../../adapters/postgres/charge.ts";
 import { type Database, openDatabase } from "../../adapters/postgres/connect.ts";
+import { endpointReportTable } from "../../adapters/postgres/endpoint-report.ts";
 import { evidenceTable } from "../../adapters/postgres/evidence.ts";
 import { graphTables } from "../../adapters/postgres/graph.ts";
 import { graphVersions } from "../../adapters/postgres/graph-version.ts";
@@ -49,6 +50,7 @@ import { mountFree, mountPaid } from "./operation.ts";
 import { operatorPorts } from "./operator-gate.ts";
 import { startPredictionWriter } from "./prediction-writer.ts";
 import { followReceipts } from "./receipts.ts";
+import { readHolder } from "./reporter.ts";
 import { getCalibration } from "./routes/get-calibration.ts";
 import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
@@ -132,6 +134,8 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     calibration,
     reportOutcome({
       ...reportTable(database),
+      ...endpointReportTable(database),
+      readReporter: async (request, operation) => readHolder(ports, request, operation),
       takeReport: prefixLimit(database, "report", REPORTS_PER_MINUTE).take,
       newAttempt: () => randomBytes(32).toString("hex"),
       now,

@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { Router } from "express";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { endpointReportTable } from "../../../adapters/postgres/endpoint-report.ts";
 import { evidenceTable } from "../../../adapters/postgres/evidence.ts";
 import { appendPredictions, predictionTable } from "../../../adapters/postgres/prediction.ts";
 import { prefixLimit } from "../../../adapters/postgres/rate-limit.ts";
@@ -34,6 +35,8 @@ beforeAll(async () => {
   const router = Router();
   const operation = reportOutcome({
     ...reportTable(database.pool),
+    ...endpointReportTable(database.pool),
+    readReporter: async () => undefined,
     takeReport: prefixLimit(database.pool, "report", 60).take,
     newAttempt: () => randomBytes(32).toString("hex"),
     now: () => unixSeconds(now),
