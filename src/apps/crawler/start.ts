@@ -1,12 +1,14 @@
 /** Starts the crawler: its jobs, on as many machines as wanted, and its metrics on loopback. */
 import { openDatabase } from "../../adapters/postgres/connect.ts";
 import { type Job, startJobs } from "../../adapters/postgres/jobs.ts";
+import { openEgress } from "../egress.ts";
 import type { Running } from "../lifecycle.ts";
 import { openLndNodes } from "../lnd-nodes.ts";
 import { payingNodes } from "../payments.ts";
 import type { Start } from "../world.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
+import { importCatalogueJob } from "./jobs/import-catalogue.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
@@ -39,10 +41,19 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const reconcile = reconcileJob({ database, nodes: readers, payers, everySec: checkedSec, events, signal });
   const resolve = resolvePaymentsJob({ database, payers, limits: world.spendPolicy.payments, events, signal });
   const probe = probeNodesJob({ database, nodes: payers, limits: world.spendPolicy.probes, events, signal });
+  const egress = openEgress(config);
+  const rules = {
+    feeds: config.REGISTRY_FEEDS,
+    hosts: config.WELLKNOWN_L402_HOSTS,
+    relays: world.nostrRelays,
+    everySec: config.CRAWL_INTERVAL_REGISTRY_SEC,
+    caps: { perCycle: config.HOST_INGESTION_CAP_PER_CYCLE, inAll: config.ABSOLUTE_HOST_CAP_TOTAL },
+  };
+  const catalogue = importCatalogueJob({ database, ask: egress.fetch, rules, local: [], events, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
-    { jobs: [reconcile, resolve, probe, ...publishing], queues: [] },
+    { jobs: [reconcile, resolve, probe, catalogue, ...publishing], queues: [] },
     {
       onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
@@ -58,6 +69,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
       await follower.stop();
       await jobs.stop();
       await metrics.stop();
+      egress.close();
       lnd.close();
       await database.end();
     },
