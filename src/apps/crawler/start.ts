@@ -1,35 +1,24 @@
 /** Starts the crawler: its jobs, on as many machines as wanted, and its metrics on loopback. */
 import { openDatabase } from "../../adapters/postgres/connect.ts";
 import { type Job, startJobs } from "../../adapters/postgres/jobs.ts";
-import type { InvoiceNetwork } from "../../core/bolt11/invoice.ts";
-import { OracleError } from "../../core/errors.ts";
-import type { Cadence } from "../../core/inspect/next-call.ts";
-import { invoiceNetworkOf } from "../../core/spend/judge-request.ts";
-import { openEgress } from "../egress.ts";
-import { askEndpoint } from "../endpoint-calls.ts";
 import type { Running } from "../lifecycle.ts";
-import { type LndNodes, openLndNodes } from "../lnd-nodes.ts";
+import { openLndNodes } from "../lnd-nodes.ts";
 import { payingNodes } from "../payments.ts";
 import type { Start } from "../world.ts";
+import { endpointWork } from "./endpoint-work.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
-import { probeEndpointsQueue } from "./jobs/probe-endpoints.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
-import { rateEndpointsJob } from "./jobs/rate-endpoints.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { createPublisher } from "./publisher.ts";
 
-const CADENCE: Cadence = { everySec: 3_600, paidEverySec: 21_600 };
-/** Nobody waits an hour to see what the demo does, and its money is not real. */
-const DEMO_CADENCE: Cadence = { everySec: 30, paidEverySec: 60 };
-
 /** Works until stopped. Without a Nostr key it rates and publishes nothing. */
 export async function startCrawler({ config, world, events, signal }: Start): Promise<Running> {
   const onError = (error: Error) => events.failed("database connection", error);
-  const database = openDatabase({ url: world.databaseUrl, maxConnections: 4, onError });
+  const database = openDatabase({ url: world.databaseUrl, maxConnections: 8, onError });
   const nodes = { primary: world.lnd, fallback: world.lndFallback };
   const lnd = openLndNodes(nodes, ["readonly", "pay"], events, signal);
   const readonly = lnd.group("readonly");
@@ -51,26 +40,11 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const reconcile = reconcileJob({ database, nodes: readers, payers, everySec: checkedSec, events, signal });
   const resolve = resolvePaymentsJob({ database, payers, limits: world.spendPolicy.payments, events, signal });
   const probe = probeNodesJob({ database, nodes: payers, limits: world.spendPolicy.probes, events, signal });
-  const egress = openEgress(config, world.demo?.market.addresses);
-  const endpoints = probeEndpointsQueue({
-    database,
-    ask: askEndpoint(egress.fetch),
-    self: () => ourNode(lnd),
-    payers,
-    limits: world.spendPolicy.payments,
-    cadence: {
-      everySec: config.ENDPOINT_CALL_INTERVAL_SEC ?? (world.demo ? DEMO_CADENCE : CADENCE).everySec,
-      paidEverySec: config.ENDPOINT_PAID_CALL_INTERVAL_SEC ?? (world.demo ? DEMO_CADENCE : CADENCE).paidEverySec,
-    },
-    concurrency: config.ENDPOINT_CALLS_AT_ONCE,
-    events,
-    signal,
-  });
-  const rate = rateEndpointsJob({ database, signal });
+  const endpoints = endpointWork({ config, world, events, signal, database, lnd });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
-    { jobs: [reconcile, resolve, probe, rate, ...publishing], queues: [endpoints] },
+    { jobs: [reconcile, resolve, probe, ...endpoints.jobs, ...publishing], queues: [endpoints.queue] },
     {
       onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
@@ -85,18 +59,10 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
     async stop() {
       await follower.stop();
       await jobs.stop();
-      egress.close();
+      endpoints.close();
       await metrics.stop();
       lnd.close();
       await database.end();
     },
   };
-}
-
-/** Who calls endpoints, and which invoices it could pay. @throws LND_UNAVAILABLE */
-async function ourNode(lnd: LndNodes): Promise<{ nodePubkey: string; network: InvoiceNetwork }> {
-  const info = lnd.info();
-  const network = invoiceNetworkOf(info?.network);
-  if (!info || !network) throw new OracleError("LND_UNAVAILABLE", "no node has said yet who it is");
-  return { nodePubkey: info.nodePubkey, network };
 }
