@@ -73,6 +73,13 @@ export function endpointProbeTable(database: Database) {
       return rows[0].known;
     },
 
+    /** Whether the graph has a node of this key. Without a graph every node may be in it. */
+    async isAnnounced(nodeKey: string): Promise<boolean> {
+      const text = `SELECT EXISTS (SELECT 1 FROM node WHERE node_key = decode($1, 'hex')) OR NOT EXISTS (SELECT 1 FROM node) AS announced`;
+      const { rows } = await translated(database.query({ name: "node-announced", text, values: [nodeKey] }));
+      return rows[0].announced;
+    },
+
     async notePurchase(attempt: string, { token, invoice, paymentHash }: Purchase): Promise<void> {
       const text = `UPDATE endpoint_probe SET state = 'paying', token = $2, invoice = $3, payment_hash = $4 WHERE attempt = $1`;
       await translated(database.query(text, [attempt, token, invoice, paymentHash]));

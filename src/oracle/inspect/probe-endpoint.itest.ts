@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { endpointProbeTable, takeDueEndpoints } from "../../adapters/postgres/endpoint-probe.ts";
 import { evidenceTable } from "../../adapters/postgres/evidence.ts";
+import type { InvoiceDraft } from "../../core/bolt11/encode.ts";
 import { toHex, utf8 } from "../../core/bytes.ts";
 import { readEndpointUrl } from "../../core/endpoint/endpoint.ts";
 import { errorCode } from "../../core/errors.ts";
@@ -46,10 +47,10 @@ beforeEach(async () => {
   sale = newSale();
 });
 
-function newSale() {
+function newSale(draft: Partial<InvoiceDraft> = {}) {
   const preimage = new Uint8Array(randomBytes(32));
   const hash = new Uint8Array(createHash("sha256").update(preimage).digest());
-  return { preimage, line: l402Line(foreignToken(hash), foreignInvoice({ paymentHash: hash })) };
+  return { preimage, line: l402Line(foreignToken(hash), foreignInvoice({ paymentHash: hash, ...draft })) };
 }
 
 const job = (mayPay = true): EndpointJob => ({ jobId: randomUUID(), endpointId, mayPay });
@@ -141,6 +142,15 @@ test("an invoice that was handed out before is not paid again", async () => {
   expect(payments).toHaveLength(1);
 });
 
+test("an invoice of a node without channels, and without a hint of any, is one that nobody can pay", async () => {
+  const stranded = ports({ isAnnounced: async () => false });
+  expect(await run(stranded)).toMatchObject({ stage: "payment", verdict: "bad", code: "NO_WAY_TO_PAYEE" });
+  expect(payments).toEqual([]);
+  const hop = { nodeKey: new Uint8Array(33).fill(2), channelId: 1n, feeBaseMsat: 0, feeRatePpm: 0, cltvDelta: 40 };
+  sale = newSale({ routeHints: [[hop]] });
+  expect(await run(stranded)).toMatchObject({ stage: "quality", verdict: "good" });
+});
+
 test("a payment that hangs is waited for by the same job, which pays once and fetches once", async () => {
   const which = job();
   const hanging = ports({ pay: async () => ({ state: "open" }) });
@@ -165,7 +175,17 @@ test.each([
   expect(asked).toHaveLength(1);
 });
 
-const STEPS = ["open", "isKnownPayment", "notePurchase", "noteDelivery", "close", "ask", "pay", "self"] as const;
+const STEPS = [
+  "open",
+  "isKnownPayment",
+  "isAnnounced",
+  "notePurchase",
+  "noteDelivery",
+  "close",
+  "ask",
+  "pay",
+  "self",
+] as const;
 
 test.each(STEPS.flatMap((step) => (["before", "after"] as const).map((when) => ({ step, when }))))(
   "dead $when $step: the job is run again, pays once, fetches once, and blames nobody",

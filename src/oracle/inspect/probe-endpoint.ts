@@ -63,6 +63,8 @@ export type ProbeEndpointPorts = {
   open(job: EndpointJob, attempt: string, now: UnixSeconds): Promise<OpenCall | undefined>;
   /** Whether this payment is known already: then its invoice was handed out before. */
   isKnownPayment(paymentHash: Uint8Array): Promise<boolean>;
+  /** Whether the graph has a node of this key. */
+  isAnnounced(nodeKey: string): Promise<boolean>;
   notePurchase(attempt: string, purchase: Purchase): Promise<void>;
   /** False when somebody did before. */
   noteDelivery(attempt: string): Promise<boolean>;
@@ -145,6 +147,9 @@ async function askFirst(ports: ProbeEndpointPorts, call: OpenCall, signal: Abort
   const { paymentHash } = judged.invoice;
   const seen = { ...form, price: judged.amount, payee: judged.payee };
   if (await ports.isKnownPayment(paymentHash)) return end("invoice", bad("INVOICE_USED_BEFORE"), seen);
+  // Nobody but its own peers could pay it, and we know of none.
+  if (judged.invoice.routeHints.length === 0 && !(await ports.isAnnounced(judged.payee)))
+    return end("payment", bad("NO_WAY_TO_PAYEE"), seen);
   if (!mayPay || !canBePaid(callee)) return end("invoice", { verdict: "good", code: challenge.code }, seen);
 
   const purchase = { token: challenge.challenge.macaroon, invoice: challenge.challenge.invoice, paymentHash };

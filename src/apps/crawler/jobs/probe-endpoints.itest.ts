@@ -59,6 +59,19 @@ afterAll(async () => {
 
 const portsOf = ({ addresses }: Market) => addresses.map((address) => Number(address.split(":")[1]));
 
+/** The oracle knows the two shops' nodes; of the island's nobody has announced anything. */
+async function storeNodes(): Promise<void> {
+  await database.pool.query(
+    `WITH snapshot AS (
+      INSERT INTO graph_snapshot (digest, taken_at, node_count, channel_count, arc_count, source, body)
+        VALUES (sha256('graph'), 0, 2, 1, 2, 'test', '') RETURNING snapshot_id
+    )
+    INSERT INTO node (node_key, key_hash, alias, channel_count, live_in_count, capacity_sat, last_update_at, snapshot_id)
+      SELECT decode(key, 'hex'), sha256(convert_to(key, 'UTF8')), 'shop', 1, 1, 1, 0, snapshot_id FROM snapshot, unnest($1::text[]) key`,
+    [[lightning.shop.nodePubkey, lightning.bazaar.nodePubkey]],
+  );
+}
+
 /** As a catalogue would have them. */
 async function listGoods(): Promise<void> {
   type Page = { services: { url: string; http_method: string; name: string }[] };
@@ -101,11 +114,12 @@ const ENDS: Record<string, string> = {
   "Cheap weather": "delivery bad STATUS_5XX",
   "Bait weather": "quality good OK",
   "Hollow weather": "quality bad ERROR_INSTEAD",
-  "Island weather": "payment unknown NO_ROUTE",
+  "Island weather": "payment bad NO_WAY_TO_PAYEE",
   Translator: "quality good OK",
 };
 
 test("each is called once, paid once, and found to be what it is", async () => {
+  await storeNodes();
   await listGoods();
   await Promise.all([joinCrawler(0), joinCrawler(1)]);
   await expect.poll(() => found.length, { timeout: 60_000, interval: 200 }).toBe(GOODS.length);
@@ -120,7 +134,7 @@ test("each is called once, paid once, and found to be what it is", async () => {
 
   const { rows: payments } = await database.pool.query("SELECT state, subject, purpose FROM outgoing_payment");
   expect(payments.filter(({ state }) => state === "succeeded").length).toBe(GOODS.length - 1);
-  expect(new Set(payments.map(({ subject }) => subject)).size).toBe(GOODS.length);
+  expect(new Set(payments.map(({ subject }) => subject)).size).toBe(GOODS.length - 1);
   expect(payments.every(({ purpose }) => purpose === "endpoint-probe")).toBe(true);
 }, 90_000);
 
@@ -128,6 +142,11 @@ test("the evidence log has one entry of each call, and none of what nobody answe
   const { rows } = await database.pool.query("SELECT entry FROM evidence WHERE kind = 'call' ORDER BY position");
   const calls = rows.map(({ entry }) => decodeCall(entry));
   expect(calls.length).toBe(GOODS.length);
-  expect(calls.filter(({ call }) => call.stage === "invoice" && call.good).length).toBe(1);
+  expect(
+    calls
+      .filter(({ call }) => !call.good)
+      .map(({ call }) => call.code)
+      .sort(),
+  ).toEqual(["ERROR_INSTEAD", "NO_WAY_TO_PAYEE", "STATUS_5XX"]);
   expect(calls.every(({ witness }) => witness === lightning.oracle.nodePubkey)).toBe(true);
 });
