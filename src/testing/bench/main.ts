@@ -8,6 +8,7 @@ import { benchColdStart } from "./cold-start.ts";
 import { benchGraph } from "./graph.ts";
 import { benchOracle } from "./oracle.ts";
 import { benchPaid } from "./paid.ts";
+import { benchProbes } from "./probes.ts";
 import { benchVerdictUpdates } from "./verdict-updates.ts";
 import { benchVerify } from "./verify.ts";
 
@@ -17,6 +18,7 @@ const BENCHES = {
   graph: benchGraph,
   updates: benchVerdictUpdates,
   oracle: benchOracle,
+  probes: benchProbes,
   cold: benchColdStart,
 };
 type Name = keyof typeof BENCHES;
