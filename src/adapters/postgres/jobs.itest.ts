@@ -121,6 +121,26 @@ test("what a worker had when it died is taken up by another", async () => {
   await expect.poll(() => [...begun.slice(1), ...done], { timeout: 30_000 }).toEqual([7]);
 }, 45_000);
 
+test("a restart runs nothing again, puts nothing off, and takes up a shorter pause", async () => {
+  let runs = 0;
+  const live = async (everySec: number) => {
+    const run = async () => {
+      runs += 1;
+      return {};
+    };
+    const job = { name: "round", everySec, timeoutSec: 60, run };
+    const jobs = await startJobs(database.url, { jobs: [job], queues: [] }, hooks);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await jobs.stop();
+  };
+  await live(3_600);
+  expect(runs).toBe(1);
+  for (let restart = 0; restart < 3; restart += 1) await live(3_600);
+  expect(runs).toBe(1);
+  await live(3);
+  expect(runs).toBe(2);
+}, 60_000);
+
 test("a key that waits is not added again, and what is rolled back was never added", async () => {
   let add: Parameters<Queue<Item>["plan"]>[0] | undefined;
   const done: number[] = [];

@@ -57,8 +57,8 @@ const MAX_WAIT_MS = 5_000;
 const deadLettersOf = (queue: string) => `${queue}-dead`;
 
 /**
- * Starts working on the queues, and on the jobs, each at once and then again after its pause. A failed run is tried again, ever more
- * slowly.
+ * Starts working on the queues, and on the jobs: each at once when it has never run, then again after its pause, whoever is there by
+ * then. A failed run is tried again, ever more slowly.
  */
 export async function startJobs(
   url: string,
@@ -75,8 +75,9 @@ export async function startJobs(
   });
   boss.on("error", (error) => hooks.onFailed("queue", error));
   await boss.start();
-  for (const queue of queues) await startQueue(boss, queue, hooks);
-  for (const job of jobs) await startJob(boss, job, hooks);
+  const shop = { boss, database: connection, hooks };
+  for (const queue of queues) await startQueue(shop, queue);
+  for (const job of jobs) await startJob(shop, job);
   return {
     /** Brings the next run forward; a run that is under way is not disturbed. */
     async runNow(name) {
@@ -90,6 +91,9 @@ export async function startJobs(
     },
   };
 }
+
+type Sql = { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> };
+type Shop = { boss: PgBoss; database: Sql; hooks: JobHooks };
 
 /**
  * A connection that waits for a database that is away. The library ends jobs without awaiting the statement that says so,
@@ -123,7 +127,7 @@ function patientConnection(url: string, onError: (error: unknown) => void) {
   };
 }
 
-async function startJob(boss: PgBoss, job: Job, hooks: JobHooks): Promise<void> {
+async function startJob({ boss, database, hooks }: Shop, job: Job): Promise<void> {
   const { name, everySec, timeoutSec } = job;
   // "stately": at most one job waiting and one running, whatever asks for more.
   const policy = {
@@ -145,15 +149,27 @@ async function startJob(boss: PgBoss, job: Job, hooks: JobHooks): Promise<void> 
     }
     await boss.send(name, {}, { startAfter: everySec });
   });
-  await boss.purgeQueue(name);
-  await boss.send(name, {});
+  if (!(await isWaiting(database, name, everySec))) await boss.send(name, {});
+}
+
+/**
+ * Whether a run waits for its time, or for its next try. It keeps that: a restart runs nothing again and puts nothing off. One that
+ * waits longer than the pause is of another setting, or of a row of failures, and makes way for one at once.
+ */
+async function isWaiting(database: Sql, name: string, everySec: number): Promise<boolean> {
+  const drop = `DELETE FROM pgboss.job WHERE name = $1 AND state IN ('created', 'retry') AND start_after > now() + $2 * interval '1 second'`;
+  await database.executeSql(drop, [name, everySec]);
+  const count = "SELECT 1 FROM pgboss.job WHERE name = $1 AND state IN ('created', 'retry')";
+  const { rows } = await database.executeSql(count, [name]);
+  return rows.length > 0;
 }
 
 const DEAD_DAYS = 30;
 const PLAN_TIMEOUT_SEC = 60;
 
 /** Each of `concurrency` workers takes one item, works on it, and takes the next: a slow item holds up no other. */
-async function startQueue(boss: PgBoss, queue: Queue, hooks: JobHooks): Promise<void> {
+async function startQueue(shop: Shop, queue: Queue): Promise<void> {
+  const { boss, hooks } = shop;
   const { name, concurrency, timeoutSec, retries, planEverySec, plan, work } = queue;
   const deadLetter = deadLettersOf(name);
   await boss.createQueue(deadLetter, { name: deadLetter, policy: "standard", retentionDays: DEAD_DAYS });
@@ -170,11 +186,8 @@ async function startQueue(boss: PgBoss, queue: Queue, hooks: JobHooks): Promise<
   await boss.createQueue(name, policy);
   await boss.updateQueue(name, policy);
   const add: AddItems<object> = (client, items) => addItems(boss, client, name, items);
-  await startJob(
-    boss,
-    { name: `plan-${name}`, everySec: planEverySec, timeoutSec: PLAN_TIMEOUT_SEC, run: () => plan(add) },
-    hooks,
-  );
+  const planning = { everySec: planEverySec, timeoutSec: PLAN_TIMEOUT_SEC, run: () => plan(add) };
+  await startJob(shop, { name: `plan-${name}`, ...planning });
   for (let worker = 0; worker < concurrency; worker += 1) {
     await boss.work<object>(name, { pollingIntervalSeconds: QUEUE_POLL_SEC, batchSize: 1 }, async ([item]) => {
       if (!item) return;
