@@ -63,6 +63,7 @@ function ask(
   return new Promise((resolve, reject) => {
     const body = new ByteSink(limits.maxBodyBytes);
     let interim = 0;
+    let headSeen = false;
     const end = (settle: () => void) => {
       signal.removeEventListener("abort", stop);
       settle();
@@ -75,6 +76,8 @@ function ask(
     if (signal.aborted) return stop();
     signal.addEventListener("abort", stop, { once: true });
     watchWire(socket, limits, fail);
+    // undici takes a reset for the end of a body that has no length: it is no end.
+    socket.on("error", (error) => fail(faultOf(error, limits, headSeen)));
 
     const options = {
       path: request.url.pathname + request.url.search,
@@ -90,17 +93,20 @@ function ask(
             fail(new Fault("protocol", "theirs", `more than ${MAX_INTERIM} interim answers`));
           return;
         }
+        headSeen = true;
         const headers = headerLines(controller.rawHeaders);
         if (headers.length > MAX_HEADER_LINES)
           return fail(new Fault("headers-too-large", "theirs", `more than ${MAX_HEADER_LINES} header lines`));
         if (onHead({ status, headers }) === "stop") return end(() => resolve(new Uint8Array(0)));
-        if (request.method !== "HEAD" && announcedLength(headers) > limits.maxBodyBytes) fail(bodyTooLarge(limits));
+        // What follows these is not theirs. A 304 may announce a length, and undici would wait for as many bytes.
+        if (request.method === "HEAD" || status === 204 || status === 304) return end(() => resolve(new Uint8Array(0)));
+        if (announcedLength(headers) > limits.maxBodyBytes) fail(bodyTooLarge(limits));
       },
       onResponseData(_controller, piece) {
         if (!body.add(piece)) fail(bodyTooLarge(limits));
       },
       onResponseEnd: () => end(() => resolve(body.take())),
-      onResponseError: (_controller, error) => fail(faultOf(error, limits)),
+      onResponseError: (_controller, error) => fail(faultOf(error, limits, headSeen)),
     });
   });
 }
@@ -133,7 +139,7 @@ function bodyTooLarge({ maxBodyBytes }: ExchangeLimits): Fault {
 }
 
 /** What undici and its parser say, in our words: theirs may quote the server. */
-function faultOf(error: Error, limits: ExchangeLimits): Fault {
+function faultOf(error: Error, limits: ExchangeLimits, headSeen: boolean): Fault {
   if (error instanceof Fault) return error;
   const code = codeOf(error);
   switch (code) {
@@ -142,6 +148,9 @@ function faultOf(error: Error, limits: ExchangeLimits): Fault {
     case "UND_ERR_INVALID_ARG":
       return new Fault("request-refused", "unknown", "a header or a method that cannot be sent");
     case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
+      // undici also calls it so when the length itself is wrong.
+      if (!headSeen) return notHttp("lengths");
+      return new Fault("connection-lost", "theirs", "before the end of the body");
     case "HPE_INVALID_EOF_STATE":
     case "ECONNRESET":
     case "EPIPE":
@@ -149,8 +158,12 @@ function faultOf(error: Error, limits: ExchangeLimits): Fault {
     case "UND_ERR_SOCKET":
       return socketFault(error.message);
     default:
-      return new Fault("protocol", "theirs", `not HTTP/1.1 (${code || "unknown"})`);
+      return notHttp(code || "unknown");
   }
+}
+
+function notHttp(what: string): Fault {
+  return new Fault("protocol", "theirs", `not HTTP/1.1 (${what})`);
 }
 
 function socketFault(message: string): Fault {
