@@ -22,11 +22,13 @@ CREATE TABLE endpoint (
   -- {contentType, body} of a well-formed call, and {contentType, fields} of what its answer is promised to be.
   input        jsonb,
   promised     jsonb,
-  origin       jsonb  NOT NULL DEFAULT '{}',
+  origin       jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(origin) = 'object'),
   -- The Nostr key that proved to run the host, 64 lower-case hex digits.
   operator     text   CHECK (operator ~ '^[0-9a-f]{64}$'),
   listed_at    bigint NOT NULL,
   changed_at   bigint NOT NULL,
+  -- Its operator took it out. It stays out, whoever lists it, for as long as the operator runs the host.
+  withdrawn_at bigint,
   -- No source lists it any more, or its operator took it out. It is not offered and not probed.
   removed_at   bigint,
   search       tsvector NOT NULL GENERATED ALWAYS AS (
@@ -34,26 +36,60 @@ CREATE TABLE endpoint (
     setweight(to_tsvector('simple', coalesce(category, '')), 'A') ||
     setweight(array_to_tsvector(tags), 'B') ||
     setweight(to_tsvector('simple', coalesce(provider, '')), 'C') ||
+    -- An endpoint that nobody describes can still be found by the words of its URL.
+    setweight(to_tsvector('simple', translate(url, '/:.?&=%_-+', '          ')), 'D') ||
     setweight(to_tsvector('simple', coalesce(description, '')), 'D')) STORED,
   UNIQUE (url_hash, method)
 );
-CREATE INDEX endpoint_host ON endpoint (host);
-CREATE INDEX endpoint_operator ON endpoint (operator) WHERE operator IS NOT NULL;
-CREATE INDEX endpoint_category ON endpoint (category) WHERE removed_at IS NULL;
+CREATE INDEX endpoint_host ON endpoint (host, endpoint_id);
+CREATE INDEX endpoint_operator ON endpoint (operator, endpoint_id) WHERE operator IS NOT NULL;
+CREATE INDEX endpoint_category ON endpoint (category, endpoint_id) WHERE removed_at IS NULL;
 CREATE INDEX endpoint_search ON endpoint USING gin (search) WHERE removed_at IS NULL;
 
 -- What one source says of one endpoint, as it said it last.
 CREATE TABLE endpoint_listing (
   endpoint_id bigint NOT NULL REFERENCES endpoint,
-  source      text   NOT NULL CHECK (source IN ('owner', 'manifest', 'openapi', 'announcement', '402index', 'l402.directory')),
+  source      text   NOT NULL CHECK (source IN ('owner', 'manifest', 'openapi', '402index', 'l402.directory', 'announcement')),
+  -- Which of that kind: the feed's URL, the document's, the event's address, the owner's key.
   reference   text   NOT NULL CHECK (octet_length(reference) BETWEEN 1 AND 2048),
-  claim       jsonb  NOT NULL CHECK (octet_length(claim::text) <= 20000),
+  -- The reading that ends it by not naming it any more: a row of `feed`, or the reference itself.
+  feed        text   NOT NULL CHECK (octet_length(feed) BETWEEN 1 AND 2048),
+  run         bigint NOT NULL,
+  -- Of an announcement, when it was signed: an older one that turns up later changes nothing.
+  version     bigint NOT NULL DEFAULT 0,
+  claim       jsonb  NOT NULL CHECK (octet_length(claim::text) <= 65536),
   first_seen_at bigint NOT NULL,
   seen_at     bigint NOT NULL,
   -- The source has stopped naming it.
   gone_at     bigint,
-  PRIMARY KEY (endpoint_id, source)
+  PRIMARY KEY (endpoint_id, source, reference)
 );
+CREATE INDEX endpoint_listing_feed ON endpoint_listing (feed, run) WHERE gone_at IS NULL;
+CREATE INDEX endpoint_listing_version ON endpoint_listing (reference) WHERE version > 0;
+
+-- Documents that list endpoints, and how far each has been read. A run goes through all pages of one; what it did not meet is
+-- gone at its end, and only then.
+CREATE TABLE feed (
+  feed          text     PRIMARY KEY CHECK (octet_length(feed) BETWEEN 1 AND 2048),
+  form          text     NOT NULL CHECK (form IN ('402index', 'l402.directory', 'l402.json', 'l402-services', 'l402', 'openapi', 'announcements')),
+  run           bigint   NOT NULL DEFAULT 0,
+  -- Null between two runs.
+  started_at    bigint,
+  -- Items and pages of this run so far: where it goes on.
+  place         integer  NOT NULL DEFAULT 0,
+  pages         integer  NOT NULL DEFAULT 0,
+  -- A page of this run was left out.
+  is_partial    boolean  NOT NULL DEFAULT false,
+  page_digest   bytea    CHECK (octet_length(page_digest) = 32),
+  -- Validators of the last whole answer (RFC 9110, 8.8), for feeds of one page.
+  etag          text     CHECK (octet_length(etag) <= 1024),
+  last_modified text     CHECK (octet_length(last_modified) <= 1024),
+  failures      integer  NOT NULL DEFAULT 0,
+  last_failure  text     CHECK (octet_length(last_failure) <= 1024),
+  next_at       bigint   NOT NULL,
+  completed_at  bigint
+);
+CREATE INDEX feed_due ON feed (next_at);
 
 -- Each change of what is held for true.
 CREATE TABLE endpoint_change (

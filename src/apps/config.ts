@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { fromHex } from "../core/bytes.ts";
 import { OracleError } from "../core/errors.ts";
+import { DIRECTORY_FORMS } from "../core/feed/forms.ts";
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const seconds = (fallback: number, minimum: number) =>
@@ -20,20 +21,10 @@ const hostAndPort = z
 const file = z.string().min(1).optional();
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 /** 64 hex digits each, separated by commas. */
-const keys = z.string().transform((text) =>
-  text
-    .split(",")
-    .map((key) => key.trim())
-    .filter((key) => key !== ""),
-);
+const keys = z.string().transform(listed);
 const relayUrls = z
   .string()
-  .transform((text) =>
-    text
-      .split(",")
-      .map((url) => url.trim())
-      .filter((url) => url !== ""),
-  )
+  .transform(listed)
   .pipe(z.array(z.url({ protocol: /^wss?$/ })).max(20));
 
 /** Decimal ports, separated by commas. */
@@ -51,6 +42,25 @@ const socksProxy = z
     return { host, port: Number(port) };
   })
   .refine((proxy) => proxy.port >= 1 && proxy.port <= 65_535, "a port from 1 to 65535");
+
+/** `<form>=<url>` of lists of paid endpoints, separated by commas; a comma inside a URL is written %2C. */
+const feeds = z
+  .string()
+  .transform((text) => listed(text).map(readFeed))
+  .pipe(z.array(z.object({ form: z.enum(DIRECTORY_FORMS), url: z.url({ protocol: /^https?$/ }).max(2_000) })).max(20));
+const origins = z.string().transform(listed).pipe(z.array(origin).max(1_000));
+
+function listed(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function readFeed(text: string): { form: string; url: string } {
+  const [form = ""] = text.split("=", 1);
+  return { form, url: text.slice(form.length + 1) };
+}
 
 /** Every variable there is. Secrets may also be given as `NAME_FILE`, the path of a file that holds the value. */
 const environment = z.object({
@@ -84,6 +94,11 @@ const environment = z.object({
   ENDPOINT_PAID_CALL_INTERVAL_SEC: z.coerce.number().int().min(10).max(31_536_000).optional(),
   ENDPOINT_CALLS_AT_ONCE: z.coerce.number().int().min(1).max(64).default(8),
   CRAWL_INTERVAL_LND_GRAPH_SEC: seconds(3600, 10),
+  CRAWL_INTERVAL_REGISTRY_SEC: seconds(86_400, 10),
+  REGISTRY_FEEDS: feeds.default([]),
+  WELLKNOWN_L402_HOSTS: origins.default([]),
+  HOST_INGESTION_CAP_PER_CYCLE: z.coerce.number().int().min(1).max(100_000).default(50),
+  ABSOLUTE_HOST_CAP_TOTAL: z.coerce.number().int().min(1).max(100_000).default(100),
   RECONCILE_INTERVAL_SEC: seconds(600, 10),
   L402_MACAROON_SECRET: z.string().optional(),
   L402_MACAROON_SECRETS_ACCEPTED: keys.default([]),

@@ -4,6 +4,7 @@ import { OracleError } from "../core/errors.ts";
 import type { PaymentState } from "../core/spend/payment.ts";
 import type { Operator, OperatorRefused } from "../oracle/access/admit-operator.ts";
 import type { ProbeResult } from "../oracle/probe/send-probe.ts";
+import { catalogueEvents } from "./catalogue-events.ts";
 import { endpointEvents } from "./endpoint-events.ts";
 import { lndEvents } from "./lnd-events.ts";
 import type { Logger } from "./log.ts";
@@ -108,6 +109,7 @@ export function createEvents(log: Logger) {
     log,
     ...lndEvents(registry, log),
     ...endpointEvents(registry, log),
+    ...catalogueEvents(registry, log),
     request(operation: string, status: number, seconds: number): void {
       requests.observe({ operation, status: String(status) }, seconds);
       if (seconds > 1) log.warn({ operation, status, seconds: Number(seconds.toFixed(3)) }, "slow request");

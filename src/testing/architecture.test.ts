@@ -28,6 +28,8 @@ const DOORS = new Set([
   "core/profile -> core/evidence",
   "core/profile -> core/graph",
   "core/profile -> core/score",
+  "core/feed -> core/endpoint",
+  "core/feed -> core/nip85",
   "core/intent -> core/score",
   "core/intent -> core/graph",
   "core/nip85 -> core/score",

@@ -13,6 +13,7 @@ import { payingNodes } from "../payments.ts";
 import type { Start } from "../world.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
+import { importCatalogueJob } from "./jobs/import-catalogue.ts";
 import { probeEndpointsQueue } from "./jobs/probe-endpoints.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
@@ -67,10 +68,19 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
     signal,
   });
   const rate = rateEndpointsJob({ database, signal });
+  const rules = {
+    feeds: world.demo ? [...config.REGISTRY_FEEDS, demoFeed(world.demo.market)] : config.REGISTRY_FEEDS,
+    hosts: config.WELLKNOWN_L402_HOSTS,
+    relays: world.nostrRelays,
+    everySec: config.CRAWL_INTERVAL_REGISTRY_SEC,
+    caps: { perCycle: config.HOST_INGESTION_CAP_PER_CYCLE, inAll: config.ABSOLUTE_HOST_CAP_TOTAL },
+  };
+  const local = world.demo?.market.addresses ?? [];
+  const catalogue = importCatalogueJob({ database, ask: egress.fetch, rules, local, events, signal });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
-    { jobs: [reconcile, resolve, probe, rate, ...publishing], queues: [endpoints] },
+    { jobs: [reconcile, resolve, probe, catalogue, rate, ...publishing], queues: [endpoints] },
     {
       onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
@@ -91,6 +101,11 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
       await database.end();
     },
   };
+}
+
+/** What the demo's market sells is listed as everything else is. */
+function demoFeed({ directoryUrl }: { directoryUrl: string }) {
+  return { form: "402index" as const, url: directoryUrl };
 }
 
 /** Who calls endpoints, and which invoices it could pay. @throws LND_UNAVAILABLE */

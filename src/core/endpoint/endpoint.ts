@@ -15,7 +15,7 @@ export type EndpointUrl = { readonly url: string; readonly id: string; readonly 
 export type UrlFault = "malformed" | "scheme" | "credentials" | "templated" | "too-long";
 
 /** Longer ones are refused by many servers, and name nothing that a person would publish. */
-const MAX_URL_LENGTH = 2_048;
+export const MAX_URL_LENGTH = 2_048;
 
 /**
  * The URL as the WHATWG URL Standard writes it, without fragment. Query, trailing slash and case of the path are kept: they can

@@ -3,10 +3,11 @@ import type { Msat } from "../units.ts";
 import type { EndpointUrl, Method } from "./endpoint.ts";
 
 /**
- * Where a claim was read, the most trustworthy first. "owner": whoever proved to run the host; "manifest": a document on the
- * endpoint's own host; "announcement": a signed Nostr event (kind 31402).
+ * Where a claim was read, the most trustworthy first. "owner": whoever proved to run the host; "manifest" and "openapi":
+ * documents on the endpoint's own host; then lists that somebody keeps; "announcement": a Nostr event (kind 31402), which
+ * anybody may sign about anybody's endpoint.
  */
-export const SOURCES = ["owner", "manifest", "openapi", "announcement", "402index", "l402.directory"] as const;
+export const SOURCES = ["owner", "manifest", "openapi", "402index", "l402.directory", "announcement"] as const;
 export type Source = (typeof SOURCES)[number];
 
 /** Ways of asking for payment that an endpoint offers (or is said to). We can pay the first. */
@@ -41,7 +42,7 @@ export type Claim = {
   readonly promised?: Promised;
 };
 
-/** `reference` says where in the source: a feed's own id, an event's address, a document's URL. */
+/** `reference` says which of that kind: the feed's URL, the document's, the event's address, the owner's key. */
 export type Listing = {
   readonly endpoint: EndpointUrl;
   readonly method: Method;
