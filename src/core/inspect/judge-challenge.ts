@@ -21,6 +21,9 @@ const UNKNOWN_STATUSES = new Set([
   400, 401, 403, 405, 406, 408, 409, 411, 412, 413, 414, 415, 417, 421, 422, 425, 426, 428, 429, 431, 451,
 ]);
 
+/** With its preimage it must fit into a header, and servers commonly take 8 kB of one. */
+const MAX_TOKEN_CHARACTERS = 8_000;
+
 /** Ways of payment a 402 offers, whatever else it says. */
 export function observedSchemes(answer: HttpAnswer): Scheme[] {
   const lines = linesOf(answer, "www-authenticate");
@@ -41,6 +44,7 @@ export function judgeChallenge(exchange: Exchange): Judged<Offer> {
   if (status !== 402) return judgeOtherStatus(status);
   const lines = linesOf(answer, "www-authenticate");
   const challenge = parseChallenge(lines);
+  if (challenge && challenge.macaroon.length > MAX_TOKEN_CHARACTERS) return bad("TOKEN_TOO_LONG");
   if (challenge) return { verdict: "good", ...readToken(challenge) };
   // Paying another way is no fault; but it is no L402 either, and nothing that we can follow further.
   if (observedSchemes(answer).length > 0) return unknown("OTHER_SCHEME");
