@@ -158,7 +158,7 @@ function faultOf(error: Error, limits: ExchangeLimits, headSeen: boolean): Fault
     case "UND_ERR_SOCKET":
       return socketFault(error.message);
     default:
-      return notHttp(code || "unknown");
+      return code.startsWith("ERR_SSL") ? new Fault("tls", "theirs", `no TLS (${code})`) : notHttp(code || "unknown");
   }
 }
 

@@ -3,6 +3,7 @@
  * its text, by its addresses, and by whom the connection turned out to lead to. No proxy of the environment, no cookie, no
  * referrer, no connection that is used twice.
  */
+import { setMaxListeners } from "node:events";
 import type { Socket } from "node:net";
 import type { AskOutside, OutsideAnswer, OutsideHead, OutsideLimits, OutsideRequest } from "../../core/egress.ts";
 import { ACCEPT_ENCODING, decodeBody } from "./decode-body.ts";
@@ -66,6 +67,8 @@ export function openGuardedClient(options: EgressOptions = {}): GuardedClient {
       const limits = { ...DEFAULT_LIMITS, ...request.limits };
       const progress: Progress = { begunMs: performance.now(), doing: "connecting" };
       const outer = [request.signal, closing.signal];
+      // A worker gives one signal to all it asks: that many listeners are no leak.
+      setMaxListeners(0, ...outer);
       try {
         const answer = await within({ ms: limits.timeoutMs, late: () => late(progress), outer }, (signal) =>
           askUntilLast({ rules, request, limits, progress }, signal),

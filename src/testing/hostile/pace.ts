@@ -3,7 +3,7 @@ import zlib from "node:zlib";
 import { drip, LONG_QUESTION, ok, type ServerCase, say, sayAndReset } from "./server.ts";
 
 const ASKED_AT_LENGTH = { method: "POST", send: LONG_QUESTION };
-const LITTLE = { timeoutMs: 250 };
+const LITTLE = { timeoutMs: 1_500 };
 const silent = (text: string) => say(text);
 
 export const HOSTILE_PACE: readonly ServerCase[] = [

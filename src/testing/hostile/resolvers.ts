@@ -8,7 +8,12 @@ export const GOOD = "127.0.0.1";
 export const BAD = "127.0.0.2";
 
 type Want = "ok" | Partial<Pick<OutsideFailure, "kind" | "blame">>;
-export type ResolverCase = { name: string; answer: (question: DnsQuestion, nth: number) => DnsAnswer; want: Want };
+export type ResolverCase = {
+  name: string;
+  answer: (question: DnsQuestion, nth: number) => DnsAnswer;
+  want: Want;
+  connectMs?: number;
+};
 
 const refused = { kind: "address-refused", blame: "theirs" } as const;
 const nameless = { kind: "dns", blame: "theirs" } as const;
@@ -90,7 +95,7 @@ export const HOSTILE_RESOLVERS: readonly ResolverCase[] = [
     answer: ({ type }) => (type === "A" ? [{ type, data: GOOD }] : "silence"),
     want: "ok",
   },
-  { name: "silence", answer: () => "silence", want: { kind: "timeout", blame: "unknown" } },
+  { name: "silence", answer: () => "silence", want: { kind: "timeout", blame: "unknown" }, connectMs: 600 },
   {
     name: "the truth over TCP only",
     answer: ({ type, overTcp }) => (overTcp ? (type === "A" ? [{ type, data: GOOD }] : []) : "truncated"),
@@ -112,8 +117,8 @@ export const HOSTILE_RESOLVERS: readonly ResolverCase[] = [
     answer: ({ type }) => (type === "AAAA" ? [{ type: "A", data: BAD }] : []),
     want: nameless,
   },
-  { name: "another message's number", answer: () => new Uint8Array(12), want: unclearSoonOrLate },
-  { name: "one byte", answer: () => new Uint8Array(1), want: unclearSoonOrLate },
+  { name: "another message's number", answer: () => new Uint8Array(12), want: unclearSoonOrLate, connectMs: 600 },
+  { name: "one byte", answer: () => new Uint8Array(1), want: unclearSoonOrLate, connectMs: 600 },
   {
     name: "an address that is good at first only",
     answer: ({ type }, nth) => (type === "A" ? [{ type, data: nth <= 2 ? GOOD : BAD }] : []),
