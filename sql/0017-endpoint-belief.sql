@@ -33,8 +33,7 @@ CREATE TABLE endpoint_belief (
   rated_at       bigint,
   model_at       bigint,
   position       bigint,
-  -- By stage: what its own calls say; and the prior with what is believed after both.
-  tallies        jsonb,
+  -- By stage: the prior, what its own calls say, and what is believed after both (src/core/trust/believe-endpoint.ts).
   stages         jsonb,
   probability    double precision CHECK (probability BETWEEN 0 AND 1),
   low            double precision,
@@ -44,6 +43,10 @@ CREATE TABLE endpoint_belief (
   paid_high      double precision,
   unpaid_low     double precision,
   unpaid_high    double precision,
+  -- The payment from a typical caller; and what payments there have shown, which holds for any caller.
+  payment_low    double precision,
+  payment_good   double precision,
+  payment_bad    double precision,
   observations   integer NOT NULL DEFAULT 0,
   newest_at      bigint,
   -- What invoices ask and whom they pay by the newest calls of ours, else as announced; null is unknown.
@@ -70,6 +73,12 @@ CREATE INDEX endpoint_belief_hope ON endpoint_belief (category, hope_msat, endpo
   WHERE listed AND verdict = 'insufficient' AND hope_msat IS NOT NULL;
 CREATE INDEX endpoint_belief_hopeful ON endpoint_belief (hope_msat, endpoint_id)
   WHERE listed AND verdict = 'insufficient' AND hope_msat IS NOT NULL;
+-- What nobody knows the price of has no cost: it comes last, for those who want it.
+CREATE INDEX endpoint_belief_unpriced ON endpoint_belief (category, low DESC, endpoint_id)
+  WHERE listed AND verdict <> 'avoid' AND floor_msat IS NULL;
+-- What there is of a category, and why some of it is not offered.
+CREATE INDEX endpoint_belief_category ON endpoint_belief (category) INCLUDE (verdict, price_msat, latency_ms)
+  WHERE listed;
 CREATE INDEX endpoint_belief_search ON endpoint_belief USING gin (search) WHERE listed;
 
 CREATE INDEX endpoint_changed ON endpoint (changed_at);
@@ -77,3 +86,8 @@ CREATE INDEX endpoint_changed ON endpoint (changed_at);
 CREATE INDEX evidence_call_kind ON evidence ((entry::jsonb ->> 6), (entry::jsonb ->> 7), source,
   (entry::jsonb ->> 8 IN ('payment', 'delivery', 'quality')), position) WHERE kind = 'call';
 CREATE INDEX evidence_call_place ON evidence (position) WHERE kind = 'call';
+
+-- A prediction may be of a call: its target is the endpoint's id and method (src/core/prediction/prediction.ts).
+ALTER TABLE prediction DROP CONSTRAINT prediction_target_check;
+ALTER TABLE prediction ADD CONSTRAINT prediction_target_check CHECK (
+  CASE WHEN kind = 'call' THEN target ~ '^[0-9a-f]{64} (GET|POST|PUT|PATCH|DELETE)$' ELSE target ~ '^0[23][0-9a-f]{64}$' END);

@@ -1,8 +1,9 @@
 /** The api's decisions beside its event loop: a thread that holds the newest graph as worlds and answers from them. */
 
 import { OracleError } from "../core/errors.ts";
+import { type Approached, type ApproachRequest, approachNodes } from "../core/intent/approach.ts";
 import type { Decision, DecisionRequest } from "../core/intent/decision.ts";
-import { resolveIntent, resolveIntentInSteps } from "../core/intent/resolve-intent.ts";
+import { type IntentWorld, resolveIntent, resolveIntentInSteps } from "../core/intent/resolve-intent.ts";
 import type { ProfileRequest } from "../core/profile/make-profile.ts";
 import type { UnixSeconds } from "../core/units.ts";
 import type { EvidenceNews } from "./evidence-book.ts";
@@ -29,6 +30,8 @@ export type VerdictThread = {
   remember(graph: GraphToLoad): void;
   /** @throws GRAPH_NOT_READY before the first graph is loaded; OVERLOADED; TIMED_OUT */
   decide(request: VerdictRequest): Promise<Decision>;
+  /** How a caller gets to nodes, in their order. @throws GRAPH_NOT_READY; OVERLOADED; TIMED_OUT */
+  approach(request: ApproachRequest): Promise<(Approached | null)[]>;
   /** @throws GRAPH_NOT_READY; SUBJECT_UNKNOWN when the newest graph has no such node; OVERLOADED; TIMED_OUT */
   profile(request: ProfileRequest): Promise<ProfileAnswer>;
   /** Whether a decision asked for now would be refused, since too many wait. */
@@ -83,6 +86,7 @@ export function openVerdictThread(): VerdictThread {
         inParts--;
       }
     },
+    approach: (request) => thread.call("approach", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
     profile: (request) => thread.call("profile", request, { timeoutMs: DECIDE_TIMEOUT_MS }),
     overloaded: thread.overloaded,
     close: thread.close,
@@ -99,6 +103,13 @@ function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
   return done;
 }
 
+/** @throws GRAPH_NOT_READY */
+function worldHeld(): IntentWorld {
+  const world = held.world();
+  if (!world) throw new OracleError("GRAPH_NOT_READY", "no graph has been loaded yet");
+  return world;
+}
+
 const service = {
   load: (graph: GraphToLoad): Promise<LoadedGraph> => inTurn(() => held.load(graph)),
   follow: (steps: readonly GraphStep[]): Promise<LoadedGraph> => inTurn(() => held.follow(steps)),
@@ -106,18 +117,14 @@ const service = {
 
   profile: (request: ProfileRequest): Promise<ProfileAnswer> => inTurn(() => held.profile(request)),
 
-  decide(request: VerdictRequest): Decision {
-    const world = held.world();
-    if (!world) throw new OracleError("GRAPH_NOT_READY", "no graph has been loaded yet");
-    return resolveIntent(world, request);
-  },
+  decide: (request: VerdictRequest): Decision => resolveIntent(worldHeld(), request),
+
+  approach: (request: ApproachRequest): (Approached | null)[] => approachNodes(worldHeld(), request),
 
   decideInParts: (request: VerdictRequest): Promise<Decision> =>
     // In turn, since a change of the graph in place would be one of the world that is being looked at.
     inTurn(async () => {
-      const world = held.world();
-      if (!world) throw new OracleError("GRAPH_NOT_READY", "no graph has been loaded yet");
-      const steps = resolveIntentInSteps(world, request);
+      const steps = resolveIntentInSteps(worldHeld(), request);
       for (;;) {
         const step = steps.next();
         if (step.done) return step.value;

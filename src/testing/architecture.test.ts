@@ -21,6 +21,7 @@ const DOORS = new Set([
   "core/trust -> core/evidence",
   "core/trust -> core/intent",
   "core/trust -> core/score",
+  "core/choice -> core/endpoint",
   "core/choice -> core/score",
   "core/choice -> core/trust",
   "core/probe -> core/evidence",

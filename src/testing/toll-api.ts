@@ -132,7 +132,8 @@ export async function startTollApi(
   };
   const nothing = { prepare: async () => undefined, answer: async () => ({}) };
   const sold = options.sells?.flatMap((contract) => {
-    const { price, body: _, ...rest } = contract;
+    // With nothing behind them it does not matter what is asked.
+    const { price, body: _, params: __, query: ___, ...rest } = contract;
     return price === undefined ? [] : [{ ...rest, price, ...nothing }];
   });
   for (const operation of options.operations ?? sold ?? [word, hello])

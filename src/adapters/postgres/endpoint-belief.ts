@@ -3,7 +3,6 @@ import { errorCode } from "../../core/errors.ts";
 import { type CallEvidence, decodeCall } from "../../core/evidence/call.ts";
 import type { Chance } from "../../core/score/interval.ts";
 import type { EndpointBelief } from "../../core/trust/believe-endpoint.ts";
-import type { StageTallies } from "../../core/trust/weigh-calls.ts";
 import { type Msat, msat, type UnixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
 
@@ -22,7 +21,6 @@ type Rated = {
   readonly ratedAt: UnixSeconds;
   readonly modelAt: number;
   readonly position: bigint;
-  readonly tallies: StageTallies;
   readonly facts: {
     readonly price: Msat | undefined;
     readonly payee: string | undefined;
@@ -74,13 +72,13 @@ const CALLS = `
 
 const STORE = `
   UPDATE endpoint_belief b SET rated_marks = greatest(b.rated_marks, r.marks), rated_at = r.rated_at, model_at = r.model_at,
-    position = r.position, tallies = r.tallies, stages = r.stages, probability = r.probability, low = r.low, high = r.high,
+    position = r.position, stages = r.stages, probability = r.probability, low = r.low, high = r.high,
     verdict = r.verdict, paid_low = r.paid_low, paid_high = r.paid_high, unpaid_low = r.unpaid_low, unpaid_high = r.unpaid_high,
-    observations = r.observations, newest_at = r.newest_at, price_msat = r.price_msat, payee = r.payee,
+    payment_low = r.payment_low, payment_good = r.payment_good, payment_bad = r.payment_bad, observations = r.observations, newest_at = r.newest_at, price_msat = r.price_msat, payee = r.payee,
     latency_ms = r.latency_ms, latency_90_ms = r.latency_90_ms, floor_msat = r.floor_msat, hope_msat = r.hope_msat
   FROM jsonb_to_recordset($1::jsonb) AS r(endpoint_id bigint, marks bigint, rated_at bigint, model_at bigint, position bigint,
-    tallies jsonb, stages jsonb, probability float8, low float8, high float8, verdict text, paid_low float8, paid_high float8,
-    unpaid_low float8, unpaid_high float8, observations int, newest_at bigint, price_msat bigint, payee text, latency_ms int,
+    stages jsonb, probability float8, low float8, high float8, verdict text, paid_low float8, paid_high float8,
+    unpaid_low float8, unpaid_high float8, payment_low float8, payment_good float8, payment_bad float8, observations int, newest_at bigint, price_msat bigint, payee text, latency_ms int,
     latency_90_ms int, floor_msat float8, hope_msat float8)
   WHERE b.endpoint_id = r.endpoint_id AND (b.rated_at IS NULL OR (b.rated_at <= r.rated_at AND b.position <= r.position))`;
 
@@ -182,7 +180,7 @@ function chanceOfScore({ reach_ratio: probability, rank, rank_low: low, rank_hig
   return { probability, interval };
 }
 
-function rowOf({ facts, belief, tallies, ...rated }: Rated) {
+function rowOf({ facts, belief, ...rated }: Rated) {
   const { stages, chance, verdict, paid, unpaid } = belief;
   return {
     endpoint_id: String(rated.endpointId),
@@ -190,7 +188,6 @@ function rowOf({ facts, belief, tallies, ...rated }: Rated) {
     rated_at: rated.ratedAt,
     model_at: rated.modelAt,
     position: String(rated.position),
-    tallies,
     stages,
     probability: chance.probability,
     low: chance.interval.low,
@@ -200,6 +197,9 @@ function rowOf({ facts, belief, tallies, ...rated }: Rated) {
     paid_high: paid.high,
     unpaid_low: unpaid.low,
     unpaid_high: unpaid.high,
+    payment_low: stages.payment.interval.low,
+    payment_good: stages.payment.seen.good,
+    payment_bad: stages.payment.seen.bad,
     observations: facts.observations,
     newest_at: facts.newestAt ?? null,
     price_msat: facts.price === undefined ? null : String(facts.price),

@@ -5,6 +5,7 @@ import type { Contract } from "./operation.ts";
 import { getCalibrationContract } from "./routes/get-calibration.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
 import { getNodeContract } from "./routes/get-node.ts";
+import { getServiceContract } from "./routes/get-service.ts";
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
 import { listCategoriesContract, listServicesContract } from "./routes/list-services.ts";
 import { reportOutcomeContract } from "./routes/report-outcome.ts";
@@ -16,6 +17,7 @@ export function apiContracts(intentPrice: Msat = DEFAULT_PRICE, profilePrice: Ms
   return [
     { ...resolveIntentContract, price: intentPrice },
     { ...getNodeContract, price: profilePrice },
+    { ...getServiceContract, price: profilePrice },
     listNodesContract,
     searchNodesContract,
     listServicesContract,

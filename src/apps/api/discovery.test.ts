@@ -16,7 +16,15 @@ test("l402.json lists every priced operation at its price, and no free one", () 
   expect(document.services).toHaveLength(1);
   expect(document.services[0]).toMatchObject({
     name: "satrank",
-    capabilities: ["resolveIntent", "getNode", "makeDeposit", "getBalance", "getStatement", "rotateToken"],
+    capabilities: [
+      "resolveIntent",
+      "getNode",
+      "getService",
+      "makeDeposit",
+      "getBalance",
+      "getStatement",
+      "rotateToken",
+    ],
     resources: [
       {
         path: "/api/intent",
@@ -30,6 +38,7 @@ test("l402.json lists every priced operation at its price, and no free one", () 
         capability: "getNode",
         pricing: { model: "fixed", price_msat: 3_000, tier_prices_msat: [3_000, 1_500, 600, 300, 150] },
       },
+      { path: "/api/services/{id}", method: "GET", capability: "getService" },
     ],
     account_operations: [
       { path: "/api/deposit", method: "POST", capability: "makeDeposit" },
@@ -69,6 +78,7 @@ test("l402-services lists the same prices", () => {
     routes: [
       { path: "/api/intent", price: { type: "static", amount_msat: 7_000 } },
       { path: "/api/nodes/{id}", price: { type: "static", amount_msat: 3_000 } },
+      { path: "/api/services/{id}", price: { type: "static", amount_msat: 3_000 } },
     ],
   });
 });

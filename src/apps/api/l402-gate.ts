@@ -35,7 +35,9 @@ export type GatePorts = AdmitPorts &
   OperatorGatePorts & { readToken: TokenReader; now(): UnixSeconds; events: Events };
 
 /** Proof that this call is paid for, or audited. */
-export type Admitted = { by: "charge"; charge: CommittedCharge } | { by: "operator"; use: AuditedUse };
+export type Admitted =
+  | { by: "charge"; charge: CommittedCharge; tokenId: Uint8Array }
+  | { by: "operator"; use: AuditedUse };
 
 /** Who asks: the holder of an authentic token, or the operator. Nothing is charged yet. */
 export type Holder = { by: "token"; token: AuthenticToken; isNew: boolean } | { by: "operator"; operator: Operator };
@@ -122,6 +124,7 @@ async function serveHolder(
       return serveCharged(ports, response, operation, admission.charge, work, {
         keep: retryKey !== undefined,
         isWhole,
+        tokenId: token.tokenId,
       });
     case "answered":
       return sendKept(response, token, admission);
@@ -143,11 +146,11 @@ async function serveCharged(
   operation: string,
   charge: CommittedCharge,
   work: Work,
-  { keep, isWhole }: { keep: boolean; isWhole: boolean },
+  { keep, isWhole, tokenId }: { keep: boolean; isWhole: boolean; tokenId: Uint8Array },
 ): Promise<void> {
   let body: string;
   try {
-    body = JSON.stringify({ data: await work.run({ by: "charge", charge }) });
+    body = JSON.stringify({ data: await work.run({ by: "charge", charge, tokenId }) });
     work.caller.throwIfGone();
     await settleCharge(ports, charge, { body, keep });
   } catch (error) {

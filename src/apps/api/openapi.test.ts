@@ -23,6 +23,7 @@ test("every operation has its own id, and every priced one its price and its 402
   expect(priced.map((operation) => operation["x-l402-pricing"])).toEqual([
     { model: "fixed", price_msat: 7_000, tier_prices_msat: [7_000, 3_500, 1_400, 700, 350] },
     { model: "fixed", price_msat: 3_000, tier_prices_msat: [3_000, 1_500, 600, 300, 150] },
+    { model: "fixed", price_msat: 3_000, tier_prices_msat: [3_000, 1_500, 600, 300, 150] },
   ]);
   for (const operation of priced) expect(operation["responses"]).toHaveProperty("402");
 });

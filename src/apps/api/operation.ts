@@ -20,6 +20,8 @@ export type Contract = {
   access?: "token" | "token-or-challenge";
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** Of a body that has several forms, the one that this is meant to be: what is wrong is then said of that one. */
+  formOf?: (body: unknown) => z.ZodType;
   response: z.ZodType;
   /** What a 201 holds, for an operation that makes something. */
   created?: z.ZodType;
@@ -74,10 +76,15 @@ export function mountPaid<Body, Prepared, Answer>(
   mount(router, operation, handler);
 }
 
-/** What a paid operation is asked: its body, or else what its path names, checked. @throws VALIDATION_FAILED */
+/** What a paid operation is asked: its body, or else what its path and its query name, checked. @throws VALIDATION_FAILED */
 async function readAsked(operation: Contract, request: Request, response: Response): Promise<unknown> {
-  if (operation.body) return check(operation.body, await readJson(request, response));
-  return operation.params ? check(operation.params, request.params) : undefined;
+  if (operation.body) {
+    const body = await readJson(request, response);
+    return check(operation.formOf?.(body) ?? operation.body, body);
+  }
+  const named = operation.params && check(operation.params, request.params);
+  const said = operation.query && check(operation.query, request.query);
+  return named || said ? Object.assign({}, named, said) : undefined;
 }
 
 /** What a free operation is asked: its body, or else its query, checked. @throws VALIDATION_FAILED */

@@ -11,7 +11,10 @@ import { lookupInvoice, lookupProof } from "../../adapters/lnd/lookup-invoice.ts
 import { accountMoveTable } from "../../adapters/postgres/account-move.ts";
 import { type ChargeTable, chargeTable } from "../../adapters/postgres/charge.ts";
 import { type Database, openDatabase } from "../../adapters/postgres/connect.ts";
-import { endpointReportTable } from "../../adapters/postgres/endpoint-report.ts";
+import { endpointChoiceTable } from "../../adapters/postgres/endpoint-choice.ts";
+import { endpointDetailTable } from "../../adapters/postgres/endpoint-detail.ts";
+import { endpointProfileTable } from "../../adapters/postgres/endpoint-profile.ts";
+import { endpointReportTable, noteAsked } from "../../adapters/postgres/endpoint-report.ts";
 import { evidenceTable } from "../../adapters/postgres/evidence.ts";
 import { graphTables } from "../../adapters/postgres/graph.ts";
 import { graphVersions } from "../../adapters/postgres/graph-version.ts";
@@ -46,17 +49,18 @@ import { sweepInvoices } from "./challenges.ts";
 import { rememberFound } from "./found-nodes.ts";
 import { createHealth } from "./health.ts";
 import { answerHttpFaults } from "./http-faults.ts";
-import { type GatePorts, l402Gate } from "./l402-gate.ts";
+import { type Admitted, type GatePorts, l402Gate } from "./l402-gate.ts";
 import { mountFree, mountPaid } from "./operation.ts";
 import { operatorPorts } from "./operator-gate.ts";
 import { startPredictionWriter } from "./prediction-writer.ts";
 import { followReceipts } from "./receipts.ts";
-import { readHolder } from "./reporter.ts";
+import { readHolder, witnessOfHolder } from "./reporter.ts";
 import { getCalibration } from "./routes/get-calibration.ts";
 import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { getNode } from "./routes/get-node.ts";
+import { getService } from "./routes/get-service.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
 import { listCategories, listServices } from "./routes/list-services.ts";
 import { reportOutcome } from "./routes/report-outcome.ts";
@@ -126,10 +130,28 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const predictions = startPredictionWriter(predictionLog.append, events);
   const calibration = getCalibration(() => reportCalibration({ ...predictionLog, now }), now);
   const find = rememberFound(graph.find);
-  const intent = resolveIntent({ find, ...verdicts, record: predictions.record, now }, msat(config.INTENT_PRICE_MSAT));
+  const told = (admitted: Admitted, endpointIds: readonly bigint[]) => {
+    if (admitted.by !== "charge" || endpointIds.length === 0) return;
+    const asked = { witness: witnessOfHolder(ports, admitted.tokenId), endpointIds, now: now() };
+    void noteAsked(database, asked).catch((error: unknown) => events.failed("noting who was told", error));
+  };
+  const services = {
+    ...endpointChoiceTable(database),
+    ...endpointDetailTable(database),
+    find,
+    approach: verdicts.approach,
+    random: Math.random,
+    record: predictions.record,
+    noteAsked: told,
+  };
+  const intent = resolveIntent(
+    { find, ...verdicts, services, record: predictions.record, now },
+    msat(config.INTENT_PRICE_MSAT),
+  );
   const profile = getNode({ find, ...verdicts, ...nodeHistory(database), now }, msat(config.PROFILE_PRICE_MSAT));
   const takeListing = prefixLimit(database, "services", SERVICE_LISTS_PER_MINUTE).take;
   const catalogue = { ...serviceTable(database), takeListing, events };
+  const service = getService({ ...endpointProfileTable(database), now }, msat(config.PROFILE_PRICE_MSAT));
   const free = [
     getHealth(source),
     getLiveness(),
@@ -151,9 +173,10 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   ];
   mountPaid(router, gate, intent);
   for (const operation of free) mountFree(router, operation as Parameters<typeof mountFree>[1]);
-  // After the free ones: what they call themselves is no node's name.
+  // After the free ones: what they call themselves is no node's or endpoint's name.
   mountPaid(router, gate, profile);
-  mountAccountOperations(router, ports, { priced: [intent, profile], keptAnswersSec: KEEP_ANSWERS_SEC });
+  mountPaid(router, gate, service);
+  mountAccountOperations(router, ports, { priced: [intent, profile, service], keptAnswersSec: KEEP_ANSWERS_SEC });
 
   let stopping = false;
   const routers = [metricsRouter(events, config.API_KEY), router, ...(world.demo ? [world.demo.router] : [])];
@@ -164,7 +187,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   answerHttpFaults(server);
   const origin = await listen(server, config.HOST, config.PORT);
   router.use(
-    documentsRouter([intent, profile, ...free, ...accountContracts], {
+    documentsRouter([intent, profile, service, ...free, ...accountContracts], {
       origin: config.PUBLIC_ORIGIN ?? origin,
       version: VERSION,
       nodePubkey: health.nodePubkey,

@@ -2,6 +2,7 @@
 import type { GraphPosition, StoredGraph, StoredVersion } from "../../adapters/postgres/graph-version.ts";
 import { toHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
+import type { ApproachRequest } from "../../core/intent/approach.ts";
 import type { ProfileRequest } from "../../core/profile/make-profile.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 import type { Events } from "../events.ts";
@@ -92,6 +93,11 @@ export function watchVerdicts(ports: VerdictPorts, signal: AbortSignal) {
     async decide(request: VerdictRequest) {
       assertLoaded();
       return thread.decide(request);
+    },
+    /** How a caller gets to nodes. @throws GRAPH_NOT_READY before the first graph is loaded; OVERLOADED; TIMED_OUT */
+    async approach(request: ApproachRequest) {
+      assertLoaded();
+      return thread.approach(request);
     },
     /** Refuses what `profile` would refuse now. @throws GRAPH_NOT_READY, OVERLOADED */
     assertProfiling,

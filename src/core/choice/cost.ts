@@ -12,7 +12,7 @@ import { betaQuantile } from "../trust/beta.ts";
 import type { Tally } from "../trust/weigh-calls.ts";
 
 /** What waiting is worth: 1 sat a second, as much as a cheap call. */
-export const WAIT_MSAT_PER_MS = 1;
+const WAIT_MSAT_PER_MS = 1;
 /** A latency that nobody measured counts as the longest that a call is waited for. */
 export const UNKNOWN_LATENCY_MS = 30_000;
 /** A probability below this is as good as none, and a cost stays a number. */

@@ -66,8 +66,11 @@ export function lastHopSlots(question: IntentCase): number[] {
   return slots;
 }
 
+/** Who sends how much, and in which worlds. */
+type Leaving = Pick<IntentCase, "engine" | "graph" | "caller" | "own" | "amountMsat">;
+
 /** Channels out of the caller that admit the amount or, where it told what they hold, that hold it. */
-export function firstHops(question: IntentCase): FirstHop[] {
+export function firstHops(question: Leaving): FirstHop[] {
   const { engine, graph, caller, own, amountMsat } = question;
   const masks = engine.masks(amountMsat);
   if (own) return hopsOverOwn(masks, own);
@@ -98,7 +101,7 @@ export function throughPeer(question: IntentCase, peer: number): WorldSet {
 }
 
 /** By node: the worlds in which the caller reaches it, whatever it takes. */
-export function onwardFrom(question: IntentCase): Reached {
+export function onwardFrom(question: Leaving): Reached {
   const { engine, caller, own, amountMsat } = question;
   const starts = firstHops(question).map(({ peer, worlds }) => ({ node: peer, worlds }));
   const pass = () => engine.onward(amountMsat, starts);

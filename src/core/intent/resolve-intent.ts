@@ -26,6 +26,8 @@ type Answer = { readonly asked: IntentCase } & Pick<
 
 /** Answers that are kept, some kilobytes each. */
 const ANSWERS_KEPT = 1_000;
+/** Fees that are kept, up to a quarter of a megabyte each. */
+const FEES_KEPT = 16;
 
 /** What decisions are computed from: worlds with their memory, who stands for an unknown caller, and the graph's dates. */
 export type IntentWorld = {
@@ -39,6 +41,8 @@ export type IntentWorld = {
   readonly newestUpdateAt: number;
   /** Of these worlds and policies. */
   readonly answers: Memory<Answer>;
+  /** By caller and amount, the least fees to all nodes. */
+  readonly fees: Memory<Float64Array>;
 };
 
 /** Gathers what decisions need around a sample of worlds, drawn from the evidence `grounds` names; `masks` are those of these worlds that are drawn already. */
@@ -58,6 +62,7 @@ export function createIntentWorld(
     takenAt,
     newestUpdateAt: newestUpdate(graph),
     answers: remember(ANSWERS_KEPT),
+    fees: remember(FEES_KEPT),
   };
 }
 
@@ -70,7 +75,7 @@ export function refreshIntentWorld(
 ): IntentWorld {
   world.engine.refresh(channels);
   const newestUpdateAt = newestUpdate(world.engine.graph);
-  return { ...world, graphDigest, takenAt, newestUpdateAt, answers: remember(ANSWERS_KEPT) };
+  return { ...world, graphDigest, takenAt, newestUpdateAt, answers: remember(ANSWERS_KEPT), fees: remember(FEES_KEPT) };
 }
 
 function newestUpdate(graph: ChannelGraph): number {

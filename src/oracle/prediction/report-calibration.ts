@@ -38,7 +38,7 @@ export async function reportCalibration(ports: CalibrationPorts): Promise<Calibr
     ports.countByKind(since),
     ports.judged(since, MAX_JUDGED),
   ]);
-  const own = judged.filter(({ kind }) => kind !== "payment");
+  const own = judged.filter(({ kind }) => kind.startsWith("probe-"));
   return {
     asOf,
     windowSec: WINDOW_SEC,

@@ -25,7 +25,7 @@ afterEach(() => database.close());
 
 const rate = (at = NOW) => rateEndpoints(ports, { now: () => unixSeconds(at), until: unixSeconds(at + 60), signal });
 const beliefs = async () => {
-  const text = `SELECT endpoint_id, rated_at, tallies, stages, probability, low, high, verdict, paid_low, unpaid_low, observations, newest_at,
+  const text = `SELECT endpoint_id, rated_at, stages, probability, low, high, verdict, paid_low, unpaid_low, observations, newest_at,
     price_msat, payee, latency_ms, latency_90_ms, floor_msat, hope_msat FROM endpoint_belief ORDER BY endpoint_id`;
   return (await database.pool.query(text)).rows;
 };

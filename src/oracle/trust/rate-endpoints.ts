@@ -6,7 +6,7 @@ import { believeEndpoint, type EndpointBelief, siblingsOf } from "../../core/tru
 import { type CallFacts, describeCalls } from "../../core/trust/describe-calls.ts";
 import { fitModel, type SampledEndpoint } from "../../core/trust/fit-model.ts";
 import { halfLives, type TrustModel } from "../../core/trust/model.ts";
-import { type StageTallies, weighCalls } from "../../core/trust/weigh-calls.ts";
+import { weighCalls } from "../../core/trust/weigh-calls.ts";
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 
 /** An endpoint among those of its operator. */
@@ -27,7 +27,6 @@ export type RatedEndpoint = {
   readonly modelAt: number;
   /** The last entry of the log that was read. */
   readonly position: bigint;
-  readonly tallies: StageTallies;
   readonly facts: Pick<CallFacts, "price" | "payee" | "latency" | "observations" | "newestAt">;
   readonly belief: EndpointBelief;
   readonly floorMsat: number | undefined;
@@ -127,7 +126,6 @@ async function rateGroup(ports: RatePorts, model: TrustModel, group: string, at:
       ratedAt: at,
       modelAt: model.fittedAt,
       position,
-      tallies,
       facts: { ...facts, price, payee },
       belief,
       floorMsat: leastCost(offer),

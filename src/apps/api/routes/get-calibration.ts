@@ -4,7 +4,7 @@ import type { CalibrationReport } from "../../../oracle/prediction/report-calibr
 import type { Contract, FreeOperation } from "../operation.ts";
 import { amountMsat, probability, unixTime } from "../schemas.ts";
 
-const kind = z.enum(["payment", "probe-asked", "probe-explore"]);
+const kind = z.enum(["payment", "call", "probe-asked", "probe-explore"]);
 const scores = z.object({
   count: z.int().min(1),
   frequency: probability.meta({ description: "How often it happened" }),

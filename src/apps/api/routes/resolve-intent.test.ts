@@ -15,6 +15,8 @@ import { type IntentPorts, resolveIntent, resolveIntentContract } from "./resolv
 
 const question = { target: `02${"ab".repeat(32)}`, caller: `03${"cd".repeat(32)}` };
 const caller = new Caller();
+/** A question about a payment asks nothing of the catalogue. */
+const NO_SERVICES = {} as IntentPorts["services"];
 
 test("preparing looks both nodes up while decisions are taken", async () => {
   const { operation, lookups } = intent(() => undefined);
@@ -61,9 +63,47 @@ test.each<[string, object, string | undefined]>([
   ["more hops than an onion holds", { maxHops: 21 }, "maxHops"],
   ["seventeen parts", { maxParts: 17 }, "maxParts"],
   ["a lock nobody accepts", { maxCltvDelta: 2017 }, "maxCltvDelta"],
+  ["a target of no form", { target: 7 }, "target"],
 ])("%s: accepted, or refused by the field's name", (_, over, want) => {
-  const read = resolveIntentContract.body.safeParse({ ...question, ...over });
+  const asked = { ...question, ...over };
+  const read = resolveIntentContract.formOf(asked).safeParse(asked);
   expect(read.error?.issues[0]?.path.join(".")).toBe(want);
+});
+
+test.each<[string, object, string | undefined]>([
+  ["a category", { category: "data" }, undefined],
+  ["a category in capitals, with spaces about it", { category: " Data " }, undefined],
+  ["keywords alone, in any script", { keywords: ["погода", "7"] }, undefined],
+  [
+    "everything",
+    {
+      category: "ai/llm",
+      keywords: ["chat"],
+      budgetSat: 50,
+      maxLatencyMs: 900,
+      limit: 20,
+      explore: false,
+      includeUnknown: true,
+      caller: "alias@x",
+    },
+    undefined,
+  ],
+  ["a category of another form", { category: "7days" }, "category"],
+  ["eleven keywords", { keywords: Array.from({ length: 11 }, () => "x") }, "keywords"],
+  ["a keyword of signs", { keywords: ["!?"] }, "keywords.0"],
+  ["a keyword that is too long", { keywords: ["x".repeat(51)] }, "keywords.0"],
+  ["no budget at all", { category: "data", budgetSat: 0 }, "budgetSat"],
+  ["more than anybody pays for a call", { category: "data", budgetSat: 1_000_001 }, "budgetSat"],
+  ["a latency of nothing", { category: "data", maxLatencyMs: 0 }, "maxLatencyMs"],
+  ["twenty-one", { category: "data", limit: 21 }, "limit"],
+  ["a yes in words", { category: "data", explore: "yes" }, "explore"],
+  ["a field that does not exist", { category: "data", fresh: true }, ""],
+  ["an empty list and no category", { keywords: [] }, "target"],
+  ["nothing", {}, "target"],
+])("a service by %s: accepted, or refused by the field's name", (_, asked, want) => {
+  const read = resolveIntentContract.formOf(asked).safeParse(asked);
+  expect(read.error?.issues[0]?.path.join(".")).toBe(want);
+  expect(resolveIntentContract.body.safeParse(asked).success).toBe(want === undefined);
 });
 
 test("what a caller tells of its channels decides its answer, and is nowhere in the answer or in the log", async () => {
@@ -80,9 +120,14 @@ test("what a caller tells of its channels decides its answer, and is nowhere in 
     record: (prediction) => recorded.push(prediction),
     now: () => unixSeconds(1_770_000_600),
     assertReady: () => undefined,
+    services: NO_SERVICES,
   };
   const operation = resolveIntent(ports, msat(1_000n));
-  const answer = (prepared: PreparedIntent) => operation.answer(prepared, {} as Admitted, caller);
+  const answer = async (prepared: PreparedIntent) => {
+    const told = await operation.answer(prepared, {} as Admitted, caller);
+    if (!("verdict" in told)) throw new Error("it was asked about a payment");
+    return told;
+  };
   const degree = (key: string) => channels.filter(({ node1, node2 }) => node1 === key || node2 === key).length;
   const [via, to, from] = nodes.map(({ key }) => key).sort((a, b) => degree(b) - degree(a)) as [string, string, string];
   const asked = {
@@ -116,6 +161,7 @@ function intent(refusal: (lookups: number) => "OVERLOADED" | undefined) {
       throw new Error("preparing writes nothing");
     },
     now: () => unixSeconds(1_770_000_000),
+    services: NO_SERVICES,
     assertReady() {
       const code = refusal(count);
       if (code) throw new OracleError(code, "too many calls are waiting");

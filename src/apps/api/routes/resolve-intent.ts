@@ -1,4 +1,7 @@
-/** POST /api/intent: will a payment from this caller to this target arrive, at what cost, and what else could be done. Paid. */
+/**
+ * POST /api/intent: will a payment from this caller to this target arrive, at what cost, and what else could be done; or which
+ * endpoints serve best what is wanted. Paid.
+ */
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { MAX_CAPACITY_SAT } from "../../../core/graph/channel-graph.ts";
@@ -7,12 +10,20 @@ import { MAX_PARTS } from "../../../core/graph/parts.ts";
 import type { Decision } from "../../../core/intent/decision.ts";
 import { type Msat, msat, type UnixSeconds } from "../../../core/units.ts";
 import {
+  type AnswerChoicePorts,
+  answerChoice,
+  type PrepareChoicePorts,
+  type PreparedChoice,
+  prepareChoice,
+} from "../../../oracle/choice/answer-choice.ts";
+import {
   type AnswerPorts,
   answerIntent,
   type PreparedIntent,
   type PreparePorts,
   prepareIntent,
 } from "../../../oracle/intent/answer-intent.ts";
+import type { Admitted } from "../l402-gate.ts";
 import type { Contract, PaidOperation } from "../operation.ts";
 import {
   amountMsat,
@@ -27,6 +38,14 @@ import {
   subject,
   unixTime,
 } from "../schemas.ts";
+import {
+  type AskedChoice,
+  type ChoiceAnswer,
+  choiceAnswer,
+  choiceQuestion,
+  presentChoice,
+  readChoice,
+} from "./choose-endpoints.ts";
 
 /** What most calls are about, when a caller names no amount: 100,000 sat. */
 const DEFAULT_AMOUNT = msat(100_000_000n);
@@ -145,30 +164,47 @@ const answer = z.object({
   asOf: unixTime.meta({ description: "When that graph was read from the node" }),
 });
 
-type Question = z.infer<typeof question>;
-type Answer = z.infer<typeof answer>;
+type Question = z.infer<typeof question> | AskedChoice;
+type Answer = z.infer<typeof answer> | ChoiceAnswer;
+type Prepared = PreparedIntent | PreparedChoice;
 
 export const resolveIntentContract = {
   operation: "resolveIntent",
   method: "post",
   path: "/api/intent",
-  summary: "Will this payment arrive, what would it cost, and what else could the caller do?",
-  body: question,
-  response: answer,
+  summary: "Will this payment arrive, and what would it cost? Or: which endpoints serve this best?",
+  body: z.union([question, choiceQuestion]),
+  formOf: (body: unknown) =>
+    typeof body === "object" && body !== null && "target" in body ? question : choiceQuestion,
+  response: z.union([answer, choiceAnswer]),
 } as const satisfies Contract;
+
+/** What the form that asks for a service needs. */
+type ServicePorts = PrepareChoicePorts &
+  AnswerChoicePorts & {
+    /** Notes whom we told of endpoints, so that it may say what became of them. Never waits. */
+    noteAsked(admitted: Admitted, endpointIds: readonly bigint[]): void;
+  };
 
 export type IntentPorts = PreparePorts &
   AnswerPorts & {
     now(): UnixSeconds;
     /** @throws GRAPH_NOT_READY before the first graph; OVERLOADED when too many decisions wait */
     assertReady(): void;
+    services: ServicePorts;
   };
 
-export function resolveIntent(ports: IntentPorts, price: Msat): PaidOperation<Question, PreparedIntent, Answer> {
+export function resolveIntent(ports: IntentPorts, price: Msat): PaidOperation<Question, Prepared, Answer> {
   return {
     ...resolveIntentContract,
     price,
-    async prepare({ amountMsat, maxFeeMsat, maxCltvDelta, maxHops, maxParts, callerChannels, ...nodes }) {
+    async prepare(asked) {
+      // Without a caller nothing is asked of the graph: services are found while it is being loaded.
+      if (!("target" in asked)) {
+        if (asked.caller !== undefined) ports.assertReady();
+        return prepareChoice(ports.services, readChoice(asked));
+      }
+      const { amountMsat, maxFeeMsat, maxCltvDelta, maxHops, maxParts, callerChannels, ...nodes } = asked;
       ports.assertReady();
       const prepared = await prepareIntent(ports, {
         ...nodes,
@@ -181,11 +217,17 @@ export function resolveIntent(ports: IntentPorts, price: Msat): PaidOperation<Qu
       ports.assertReady();
       return prepared;
     },
-    async answer(prepared) {
-      const { decision, predictionId } = await answerIntent(ports, prepared, {
-        predictionId: randomUUID(),
-        now: ports.now(),
-      });
+    async answer(prepared, admitted) {
+      const at = { predictionId: randomUUID(), now: ports.now() };
+      if ("wanted" in prepared) {
+        const { told, repeats, predictionId } = await answerChoice(ports.services, prepared, at);
+        ports.services.noteAsked(
+          admitted,
+          told.map(({ detail }) => detail.endpointId),
+        );
+        return presentChoice(prepared, told, { repeats, predictionId, now: at.now });
+      }
+      const { decision, predictionId } = await answerIntent(ports, prepared, at);
       return {
         ...present(decision),
         predictionId,

@@ -1,0 +1,140 @@
+/** Endpoints for one caller, by what a good answer will cost it: exactly those that looking at all of them would give. */
+import { type Candidate, choose, openCrowd } from "../../core/choice/choose.ts";
+import { expectedCost, paymentLowOf } from "../../core/choice/cost.ts";
+import type { Excluded, HopefulRow, RankedRow, Wanted } from "../../core/choice/question.ts";
+import type { Approached, ApproachRequest } from "../../core/intent/approach.ts";
+
+export type ChoosePorts = {
+  /** In the order of their least cost, from a place on, without those of which there are enough. */
+  page(
+    wanted: Wanted,
+    after: { floorMsat: number; id: bigint } | undefined,
+    excluded: Excluded,
+    limit: number,
+  ): Promise<RankedRow[]>;
+  /** Those whose price is not known. */
+  unpriced(wanted: Wanted, limit: number): Promise<RankedRow[]>;
+  /** Those of which too little is known, the most promising first. */
+  hopeful(wanted: Wanted, limit: number): Promise<HopefulRow[]>;
+  /** How a caller gets to nodes. @throws GRAPH_NOT_READY, OVERLOADED, TIMED_OUT */
+  approach(request: ApproachRequest): Promise<(Approached | null)[]>;
+  /** Uniform in [0, 1). */
+  random(): number;
+};
+
+export type ChosenRow = {
+  readonly row: RankedRow;
+  /** Undefined where the price is unknown. */
+  readonly costMsat: number | undefined;
+  /** Undefined for a caller or payee that is in no graph, or when nobody was named. */
+  readonly approached: Approached | undefined;
+  /** Too little is known of it, and it might be the best. */
+  readonly explore: boolean;
+};
+
+export type ChooseRequest = {
+  readonly wanted: Wanted;
+  /** 66 lower-case hex digits. Undefined: a typical one. */
+  readonly caller: string | undefined;
+  readonly limit: number;
+  readonly explore: boolean;
+};
+
+/** Rows of the first page: most answers need no other. Each further page is twice as long. */
+const FIRST_PAGE = 24;
+/** Who reaches next to nobody would read everything: after so many the best of those are given. */
+const MOST_READ = 20_000;
+/** One of so many is tried, since whoever comes late should have a turn as well. */
+const HOPEFUL = 8;
+
+/** Rows without a price that are read for one that is shown: some are of one operator. */
+const MANY = 4;
+
+type Read = Candidate & ChosenRow;
+
+/** @returns the choice, cheapest first, and how many were passed over for having two of their operator, host or payee before them */
+export async function chooseEndpoints(
+  ports: ChoosePorts,
+  { wanted, caller, limit, explore }: ChooseRequest,
+): Promise<{ chosen: ChosenRow[]; repeats: number }> {
+  const [ranked, hopeful] = await Promise.all([
+    rank(ports, wanted, caller, limit),
+    explore ? ports.hopeful(wanted, HOPEFUL) : [],
+  ]);
+  const { repeats } = ranked;
+  const isShort = ranked.chosen.length < limit && wanted.includeUnknown;
+  const chosen = isShort
+    ? addUnpriced(ranked.chosen, await ports.unpriced(wanted, MANY * limit), limit)
+    : [...ranked.chosen];
+  const newcomer = pickHopeful(chosen, hopeful, ports.random());
+  if (!newcomer) return { chosen, repeats };
+  const [read] = await priceFor(ports, caller, [newcomer]);
+  return { chosen: [...chosen.slice(0, Math.max(limit - 1, 0)), { ...read!, explore: true }], repeats };
+}
+
+async function rank(ports: ChoosePorts, wanted: Wanted, caller: string | undefined, limit: number) {
+  const read: Read[] = [];
+  let after: { floorMsat: number; id: bigint } | undefined;
+  let excluded: Excluded = { operatorGroups: [], hosts: [], payees: [] };
+  for (let size = FIRST_PAGE; ; size *= 2) {
+    const page = await ports.page(wanted, after, excluded, size);
+    read.push(...(await priceFor(ports, caller, page)));
+    const last = page.at(-1);
+    const isAll = page.length < size || read.length >= MOST_READ;
+    const choice = choose(read, limit, isAll || !last ? Number.POSITIVE_INFINITY : last.floorMsat!);
+    if (choice.isSettled) return choice;
+    after = { floorMsat: last!.floorMsat!, id: last!.id };
+    excluded = excludedOf(choice.full);
+  }
+}
+
+/** Those without a price after those with one, as long as there is room and not too many of a group. */
+function addUnpriced(priced: readonly ChosenRow[], unpriced: readonly RankedRow[], limit: number): ChosenRow[] {
+  const crowd = openCrowd();
+  for (const { row } of priced) crowd.add(groupsOf(row));
+  const chosen = [...priced];
+  for (const row of unpriced) {
+    if (chosen.length === limit) break;
+    if (!crowd.admits(groupsOf(row))) continue;
+    crowd.add(groupsOf(row));
+    chosen.push({ row, costMsat: undefined, approached: undefined, explore: false });
+  }
+  return chosen;
+}
+
+/** What each would cost this caller. */
+async function priceFor(ports: ChoosePorts, caller: string | undefined, rows: readonly RankedRow[]): Promise<Read[]> {
+  const payees = rows.flatMap(({ payee, priceMsat = 0 }) =>
+    payee === undefined ? [] : [{ payee, amountMsat: priceMsat }],
+  );
+  const found = caller === undefined || payees.length === 0 ? [] : await ports.approach({ caller, payees });
+  let next = 0;
+  return rows.map((row) => {
+    const approached = row.payee === undefined ? undefined : (found[next++] ?? undefined);
+    const paymentLow = approached ? paymentLowOf(approached, row.paymentSeen) : row.paymentLow;
+    const costMsat = expectedCost(row, { paymentLow, feeMsat: approached?.feeMsat ?? 0 })!;
+    return { id: row.id, floorMsat: row.floorMsat!, costMsat, groups: groupsOf(row), row, approached, explore: false };
+  });
+}
+
+/** One that might be better than the best; by chance, so that nobody is the newcomer for ever. */
+function pickHopeful(
+  chosen: readonly ChosenRow[],
+  hopeful: readonly HopefulRow[],
+  random: number,
+): HopefulRow | undefined {
+  const best = chosen[0]?.costMsat ?? Number.POSITIVE_INFINITY;
+  const shown = new Set(chosen.map(({ row }) => row.id));
+  const able = hopeful.filter(({ id, hopeMsat }) => !shown.has(id) && hopeMsat < best);
+  return able[Math.floor(random * able.length)];
+}
+
+function groupsOf({ operatorGroup, host, payee }: RankedRow): string[] {
+  return [`operator ${operatorGroup}`, `host ${host}`, ...(payee === undefined ? [] : [`payee ${payee}`])];
+}
+
+function excludedOf(groups: readonly string[]): Excluded {
+  const of = (kind: string) =>
+    groups.filter((group) => group.startsWith(`${kind} `)).map((group) => group.slice(kind.length + 1));
+  return { operatorGroups: of("operator"), hosts: of("host"), payees: of("payee") };
+}

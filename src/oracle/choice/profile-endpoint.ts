@@ -1,0 +1,92 @@
+/** All that is known about one endpoint: it is found first, which costs nothing. */
+import type { Method } from "../../core/endpoint/endpoint.ts";
+import { OracleError } from "../../core/errors.ts";
+import type { CallEvidence, CallSource } from "../../core/evidence/call.ts";
+import type { UnixSeconds } from "../../core/units.ts";
+import type { EndpointDetail } from "./answer-choice.ts";
+
+/** One source's word on it, as it was given last. */
+export type EndpointListing = {
+  readonly source: string;
+  readonly reference: string;
+  readonly claim: Readonly<Record<string, unknown>>;
+  readonly firstSeenAt: UnixSeconds;
+  readonly seenAt: UnixSeconds;
+  readonly goneAt: UnixSeconds | undefined;
+};
+
+/** A change of what is held for true. */
+export type EndpointChange = {
+  readonly changedAt: UnixSeconds;
+  readonly field: string;
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly source: string;
+};
+
+export type ProfilePorts = {
+  /** Endpoints of a URL, whatever their method, that were rated. */
+  findByUrl(urlHash: string): Promise<(EndpointDetail & { listed: boolean })[]>;
+  listingsOf(endpointId: bigint): Promise<EndpointListing[]>;
+  /** The newest first. */
+  changesOf(endpointId: bigint, limit: number): Promise<EndpointChange[]>;
+  /** The newest first, whoever tells of them. */
+  newestCalls(urlHash: string, method: Method, limit: number): Promise<CallEvidence[]>;
+  /** How many calls the log has, by whose word they are; counted up to a limit of each. */
+  countCalls(urlHash: string, method: Method, limit: number): Promise<Record<CallSource, number>>;
+  /** How many listed endpoints the same operator has. */
+  countOfOperator(endpointId: bigint): Promise<number>;
+};
+
+export type EndpointProfile = {
+  readonly detail: EndpointDetail & { readonly listed: boolean };
+  readonly listings: readonly EndpointListing[];
+  readonly changes: readonly EndpointChange[];
+  readonly calls: readonly CallEvidence[];
+  readonly bySource: Readonly<Record<CallSource, number>>;
+  readonly operatorEndpoints: number;
+};
+
+const CHANGES = 50;
+const CALLS = 50;
+/** Of more nobody needs the number. */
+export const COUNTED_CALLS = 10_000;
+
+/** @throws SUBJECT_UNKNOWN; SUBJECT_AMBIGUOUS when the URL is called by several methods and none is named */
+export async function findEndpoint(
+  ports: Pick<ProfilePorts, "findByUrl">,
+  { id, method }: { id: string; method: Method | undefined },
+): Promise<EndpointProfile["detail"]> {
+  const all = await ports.findByUrl(id);
+  const named = method === undefined ? all : all.filter((each) => each.method === method);
+  const [found, other] = named;
+  if (!found) {
+    throw new OracleError(
+      "SUBJECT_UNKNOWN",
+      "no endpoint has this id and method; one that was just listed is known some seconds later",
+    );
+  }
+  if (other) {
+    const methods = named.map((each) => each.method).join(", ");
+    throw new OracleError(
+      "SUBJECT_AMBIGUOUS",
+      `this URL is called by several methods; name one with ?method=: ${methods}`,
+    );
+  }
+  return found;
+}
+
+export async function profileEndpoint(
+  ports: ProfilePorts,
+  detail: EndpointProfile["detail"],
+): Promise<EndpointProfile> {
+  const { endpointId, urlHash, method } = detail;
+  const [listings, changes, calls, bySource, operatorEndpoints] = await Promise.all([
+    ports.listingsOf(endpointId),
+    ports.changesOf(endpointId, CHANGES),
+    ports.newestCalls(urlHash, method, CALLS),
+    ports.countCalls(urlHash, method, COUNTED_CALLS),
+    ports.countOfOperator(endpointId),
+  ]);
+  return { detail, listings, changes, calls, bySource, operatorEndpoints };
+}
