@@ -6,6 +6,7 @@ import { getCalibrationContract } from "./routes/get-calibration.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
 import { getNodeContract } from "./routes/get-node.ts";
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
+import { listCategoriesContract, listServicesContract } from "./routes/list-services.ts";
 import { reportOutcomeContract } from "./routes/report-outcome.ts";
 import { resolveIntentContract } from "./routes/resolve-intent.ts";
 
@@ -17,6 +18,8 @@ export function apiContracts(intentPrice: Msat = DEFAULT_PRICE, profilePrice: Ms
     { ...getNodeContract, price: profilePrice },
     listNodesContract,
     searchNodesContract,
+    listServicesContract,
+    listCategoriesContract,
     getCalibrationContract,
     reportOutcomeContract,
     getHealthContract,

@@ -22,6 +22,7 @@ import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { challengeLimit, prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { receiptTable } from "../../adapters/postgres/receipt.ts";
 import { reportTable } from "../../adapters/postgres/report.ts";
+import { serviceTable } from "../../adapters/postgres/service.ts";
 import { readUnknownPayments } from "../../adapters/postgres/spend-budget.ts";
 import { tokenTable } from "../../adapters/postgres/token.ts";
 import { fromHex, utf8 } from "../../core/bytes.ts";
@@ -57,6 +58,7 @@ import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { getNode } from "./routes/get-node.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
+import { listCategories, listServices } from "./routes/list-services.ts";
 import { reportOutcome } from "./routes/report-outcome.ts";
 import { resolveIntent } from "./routes/resolve-intent.ts";
 import { createApplication, createHttpServer } from "./server.ts";
@@ -76,6 +78,7 @@ const KEEP_ANSWERS_SEC = 86_400;
 /** How often an address range may ask in a minute whether a deposit was paid, say what became of payments, and replace a token. */
 const LOOKUPS_PER_MINUTE = 60;
 const REPORTS_PER_MINUTE = 600;
+const SERVICE_LISTS_PER_MINUTE = 300;
 const ROTATIONS_PER_MINUTE = 10;
 const DRAIN_MS = 10_000;
 const GET_PUBKEY_MS = 2_000;
@@ -125,12 +128,16 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const find = rememberFound(graph.find);
   const intent = resolveIntent({ find, ...verdicts, record: predictions.record, now }, msat(config.INTENT_PRICE_MSAT));
   const profile = getNode({ find, ...verdicts, ...nodeHistory(database), now }, msat(config.PROFILE_PRICE_MSAT));
+  const takeListing = prefixLimit(database, "services", SERVICE_LISTS_PER_MINUTE).take;
+  const catalogue = { ...serviceTable(database), takeListing, events };
   const free = [
     getHealth(source),
     getLiveness(),
     getReadiness(source),
     listNodes(graph),
     searchNodes(graph),
+    listServices(catalogue),
+    listCategories(catalogue),
     calibration,
     reportOutcome({
       ...reportTable(database),
