@@ -55,8 +55,8 @@ CREATE TABLE endpoint_belief (
   latency_ms     integer CHECK (latency_ms >= 0),
   latency_90_ms  integer CHECK (latency_90_ms >= latency_ms),
   -- Expected msat per good answer (src/core/choice/cost.ts): the least for any caller, and if all that is not known were for the best.
-  floor_msat     double precision CHECK (floor_msat >= 0),
-  hope_msat      double precision CHECK (hope_msat >= 0),
+  floor_cost     double precision CHECK (floor_cost >= 0),
+  hope_cost      double precision CHECK (hope_cost >= 0),
   CHECK ((rated_at IS NULL) = (verdict IS NULL)),
   CHECK (low <= probability AND probability <= high)
 );
@@ -64,18 +64,18 @@ CREATE INDEX endpoint_belief_due ON endpoint_belief (operator_group) WHERE marks
 CREATE INDEX endpoint_belief_group ON endpoint_belief (operator_group, endpoint_id);
 CREATE INDEX endpoint_belief_age ON endpoint_belief (rated_at) WHERE rated_at IS NOT NULL;
 -- What is asked for is ranked along these: cheapest first, of one category or of all.
-CREATE INDEX endpoint_belief_rank ON endpoint_belief (category, floor_msat, endpoint_id)
-  WHERE listed AND verdict <> 'avoid' AND floor_msat IS NOT NULL;
-CREATE INDEX endpoint_belief_cheapest ON endpoint_belief (floor_msat, endpoint_id)
-  WHERE listed AND verdict <> 'avoid' AND floor_msat IS NOT NULL;
+CREATE INDEX endpoint_belief_rank ON endpoint_belief (category, floor_cost, endpoint_id)
+  WHERE listed AND verdict <> 'avoid' AND floor_cost IS NOT NULL;
+CREATE INDEX endpoint_belief_cheapest ON endpoint_belief (floor_cost, endpoint_id)
+  WHERE listed AND verdict <> 'avoid' AND floor_cost IS NOT NULL;
 -- And what might be worth a try.
-CREATE INDEX endpoint_belief_hope ON endpoint_belief (category, hope_msat, endpoint_id)
-  WHERE listed AND verdict = 'insufficient' AND hope_msat IS NOT NULL;
-CREATE INDEX endpoint_belief_hopeful ON endpoint_belief (hope_msat, endpoint_id)
-  WHERE listed AND verdict = 'insufficient' AND hope_msat IS NOT NULL;
+CREATE INDEX endpoint_belief_hope ON endpoint_belief (category, hope_cost, endpoint_id)
+  WHERE listed AND verdict = 'insufficient' AND hope_cost IS NOT NULL;
+CREATE INDEX endpoint_belief_hopeful ON endpoint_belief (hope_cost, endpoint_id)
+  WHERE listed AND verdict = 'insufficient' AND hope_cost IS NOT NULL;
 -- What nobody knows the price of has no cost: it comes last, for those who want it.
 CREATE INDEX endpoint_belief_unpriced ON endpoint_belief (category, low DESC, endpoint_id)
-  WHERE listed AND verdict <> 'avoid' AND floor_msat IS NULL;
+  WHERE listed AND verdict <> 'avoid' AND floor_cost IS NULL;
 -- What there is of a category, and why some of it is not offered.
 CREATE INDEX endpoint_belief_category ON endpoint_belief (category) INCLUDE (verdict, price_msat, latency_ms)
   WHERE listed;

@@ -86,13 +86,13 @@ function drawBelief(random: () => number, index: number, count: number, payees: 
 async function storeBeliefs(database: Queryable, rows: readonly SyntheticBelief[]): Promise<void> {
   const text = `INSERT INTO endpoint_belief (endpoint_id, catalogue_at, listed, category, search, host, operator_group, rated_marks, rated_at, model_at,
       position, stages, probability, low, high, verdict, paid_low, paid_high, unpaid_low, unpaid_high, payment_low, payment_good, payment_bad,
-      observations, newest_at, price_msat, payee, latency_ms, latency_90_ms, floor_msat, hope_msat)
+      observations, newest_at, price_msat, payee, latency_ms, latency_90_ms, floor_cost, hope_cost)
     SELECT e.endpoint_id, e.changed_at, true, e.category, e.search, e.host, r.operator_group, 1, 1, 0, 0, $2::jsonb, r.unpaid_low, r.unpaid_low, r.unpaid_high,
       r.verdict, r.paid_low, r.paid_high, r.unpaid_low, r.unpaid_high, r.payment_low, r.payment_good, r.payment_bad, 7, 1, r.price_msat, r.payee,
-      r.latency_ms, r.latency_ms, r.floor_msat, r.hope_msat
+      r.latency_ms, r.latency_ms, r.floor_cost, r.hope_cost
     FROM jsonb_to_recordset($1::jsonb) AS r(id bigint, operator_group text, verdict text, paid_low float8, paid_high float8, unpaid_low float8,
       unpaid_high float8, payment_low float8, payment_good float8, payment_bad float8, price_msat bigint, payee text, latency_ms int,
-      floor_msat float8, hope_msat float8) JOIN endpoint e ON e.endpoint_id = r.id`;
+      floor_cost float8, hope_cost float8) JOIN endpoint e ON e.endpoint_id = r.id`;
   const given = rows.map((row) => ({
     id: String(row.id),
     operator_group: row.operatorGroup,
@@ -107,8 +107,8 @@ async function storeBeliefs(database: Queryable, rows: readonly SyntheticBelief[
     price_msat: row.priceMsat ?? null,
     payee: row.payee ?? null,
     latency_ms: row.latencyMs ?? null,
-    floor_msat: row.floorMsat ?? null,
-    hope_msat: row.hopeMsat ?? null,
+    floor_cost: row.floorMsat ?? null,
+    hope_cost: row.hopeMsat ?? null,
   }));
   await database.query(text, [JSON.stringify(given), JSON.stringify(SOME_STAGES)]);
 }

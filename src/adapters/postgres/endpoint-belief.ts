@@ -75,11 +75,11 @@ const STORE = `
     position = r.position, stages = r.stages, probability = r.probability, low = r.low, high = r.high,
     verdict = r.verdict, paid_low = r.paid_low, paid_high = r.paid_high, unpaid_low = r.unpaid_low, unpaid_high = r.unpaid_high,
     payment_low = r.payment_low, payment_good = r.payment_good, payment_bad = r.payment_bad, observations = r.observations, newest_at = r.newest_at, price_msat = r.price_msat, payee = r.payee,
-    latency_ms = r.latency_ms, latency_90_ms = r.latency_90_ms, floor_msat = r.floor_msat, hope_msat = r.hope_msat
+    latency_ms = r.latency_ms, latency_90_ms = r.latency_90_ms, floor_cost = r.floor_cost, hope_cost = r.hope_cost
   FROM jsonb_to_recordset($1::jsonb) AS r(endpoint_id bigint, marks bigint, rated_at bigint, model_at bigint, position bigint,
     stages jsonb, probability float8, low float8, high float8, verdict text, paid_low float8, paid_high float8,
     unpaid_low float8, unpaid_high float8, payment_low float8, payment_good float8, payment_bad float8, observations int, newest_at bigint, price_msat bigint, payee text, latency_ms int,
-    latency_90_ms int, floor_msat float8, hope_msat float8)
+    latency_90_ms int, floor_cost float8, hope_cost float8)
   WHERE b.endpoint_id = r.endpoint_id AND (b.rated_at IS NULL OR (b.rated_at <= r.rated_at AND b.position <= r.position))`;
 
 export function endpointBeliefTable(database: Database) {
@@ -206,7 +206,7 @@ function rowOf({ facts, belief, ...rated }: Rated) {
     payee: facts.payee ?? null,
     latency_ms: facts.latency?.medianMs ?? null,
     latency_90_ms: facts.latency?.ninetiethMs ?? null,
-    floor_msat: rated.floorMsat ?? null,
-    hope_msat: rated.hopeMsat ?? null,
+    floor_cost: rated.floorMsat ?? null,
+    hope_cost: rated.hopeMsat ?? null,
   };
 }

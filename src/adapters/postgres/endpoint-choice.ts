@@ -5,7 +5,7 @@ import { type Queryable, translated } from "./connect.ts";
 /** Where a page ended. */
 type Place = { floorMsat: number; id: bigint };
 
-const RANKED = `endpoint_id, operator_group, host, payee, floor_msat, hope_msat, price_msat, latency_ms, paid_low, paid_high, unpaid_low,
+const RANKED = `endpoint_id, operator_group, host, payee, floor_cost, hope_cost, price_msat, latency_ms, paid_low, paid_high, unpaid_low,
   unpaid_high, payment_low, payment_good, payment_bad`;
 
 /** More are not counted one by one. */
@@ -34,7 +34,7 @@ export function endpointChoiceTable(database: Queryable) {
           ? [
               {
                 text: (at: string) =>
-                  `(floor_msat, endpoint_id) > ((${at}::jsonb ->> 0)::float8, (${at}::jsonb ->> 1)::bigint)`,
+                  `(floor_cost, endpoint_id) > ((${at}::jsonb ->> 0)::float8, (${at}::jsonb ->> 1)::bigint)`,
                 value: JSON.stringify([after.floorMsat, String(after.id)]),
               },
             ]
@@ -47,7 +47,7 @@ export function endpointChoiceTable(database: Queryable) {
           ? [{ text: (at: string) => `(payee IS NULL OR payee <> ALL(${at}::text[]))`, value: payees }]
           : []),
       ];
-      return (await ask("priced", wanted, conditions, "floor_msat, endpoint_id", limit)).map(rankedRow);
+      return (await ask("priced", wanted, conditions, "floor_cost, endpoint_id", limit)).map(rankedRow);
     },
 
     /** Those whose price is not known, the likeliest to answer first. */
@@ -62,8 +62,8 @@ export function endpointChoiceTable(database: Queryable) {
     async hopeful(wanted: Wanted, limit: number): Promise<HopefulRow[]> {
       // What nobody timed is what there is to find out.
       const open = { ...wanted, includeUnknown: true };
-      const rows = await ask("hopeful", open, [], "hope_msat, endpoint_id", limit);
-      return rows.map((row) => ({ ...rankedRow(row), hopeMsat: row.hope_msat }));
+      const rows = await ask("hopeful", open, [], "hope_cost, endpoint_id", limit);
+      return rows.map((row) => ({ ...rankedRow(row), hopeMsat: row.hope_cost }));
     },
 
     async count(wanted: Wanted): Promise<Counts> {
@@ -110,9 +110,9 @@ export function endpointChoiceTable(database: Queryable) {
 
 /** What each kind of question holds of its rows: as the index that serves it says it. */
 const KINDS: Record<string, string[]> = {
-  priced: ["verdict <> 'avoid'", "floor_msat IS NOT NULL"],
-  unpriced: ["verdict <> 'avoid'", "floor_msat IS NULL"],
-  hopeful: ["verdict = 'insufficient'", "hope_msat IS NOT NULL"],
+  priced: ["verdict <> 'avoid'", "floor_cost IS NOT NULL"],
+  unpriced: ["verdict <> 'avoid'", "floor_cost IS NULL"],
+  hopeful: ["verdict = 'insufficient'", "hope_cost IS NOT NULL"],
 };
 
 type Condition = { text: (at: string) => string; value: unknown };
@@ -146,7 +146,7 @@ function rankedRow(row: any): RankedRow {
     operatorGroup: row.operator_group,
     host: row.host,
     payee: row.payee ?? undefined,
-    floorMsat: row.floor_msat ?? undefined,
+    floorMsat: row.floor_cost ?? undefined,
     priceMsat: row.price_msat === null ? undefined : Number(row.price_msat),
     latencyMs: row.latency_ms ?? undefined,
     paid: { low: row.paid_low, high: row.paid_high },

@@ -6,7 +6,7 @@ import { msat, unixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
 
 export const DETAIL = `SELECT b.*, e.url, e.url_hash, e.method, e.name, e.operator, e.price_msat AS announced,
-    ARRAY(SELECT l.source FROM endpoint_listing l WHERE l.endpoint_id = b.endpoint_id AND l.gone_at IS NULL ORDER BY l.source) AS sources,
+    ARRAY(SELECT DISTINCT l.source FROM endpoint_listing l WHERE l.endpoint_id = b.endpoint_id AND l.gone_at IS NULL ORDER BY l.source) AS sources,
     coalesce((SELECT encode(v.hash, 'hex') FROM evidence v WHERE v.position = b.position), repeat('0', 64)) AS head
   FROM endpoint_belief b JOIN endpoint e USING (endpoint_id)`;
 

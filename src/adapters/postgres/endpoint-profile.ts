@@ -18,10 +18,11 @@ export function endpointProfileTable(database: Queryable) {
       return rows.map((row) => ({ ...detailOf(row), listed: row.listed as boolean }));
     },
 
-    async listingsOf(endpointId: bigint) {
+    /** Those that still name it first. */
+    async listingsOf(endpointId: bigint, limit: number) {
       const text = `SELECT source, reference, claim, first_seen_at, seen_at, gone_at FROM endpoint_listing
-        WHERE endpoint_id = $1 ORDER BY source`;
-      const rows = await ask("endpoint-listings", text, [endpointId]);
+        WHERE endpoint_id = $1 ORDER BY gone_at DESC NULLS FIRST, source, reference LIMIT $2`;
+      const rows = await ask("endpoint-listings", text, [endpointId, limit]);
       return rows.map((row) => ({
         source: row.source as string,
         reference: row.reference as string,

@@ -197,8 +197,8 @@ test("counts say how many there are and why some are not offered", async () => {
 });
 
 test("the answer to a category goes by the index of its order", async () => {
-  const text = `EXPLAIN SELECT * FROM endpoint_belief WHERE listed AND verdict <> 'avoid' AND floor_msat IS NOT NULL AND category = 'category-0'
-    ORDER BY floor_msat, endpoint_id LIMIT 24`;
+  const text = `EXPLAIN SELECT * FROM endpoint_belief WHERE listed AND verdict <> 'avoid' AND floor_cost IS NOT NULL AND category = 'category-0'
+    ORDER BY floor_cost, endpoint_id LIMIT 24`;
   const plan = (await database.pool.query(text)).rows.map((row) => row["QUERY PLAN"]).join("\n");
   expect(plan).toContain("Index Scan using endpoint_belief_rank");
   expect(plan).not.toContain("Sort");

@@ -27,7 +27,8 @@ export type EndpointChange = {
 export type ProfilePorts = {
   /** Endpoints of a URL, whatever their method, that were rated. */
   findByUrl(urlHash: string): Promise<(EndpointDetail & { listed: boolean })[]>;
-  listingsOf(endpointId: bigint): Promise<EndpointListing[]>;
+  /** Those that still name it first. */
+  listingsOf(endpointId: bigint, limit: number): Promise<EndpointListing[]>;
   /** The newest first. */
   changesOf(endpointId: bigint, limit: number): Promise<EndpointChange[]>;
   /** The newest first, whoever tells of them. */
@@ -47,6 +48,7 @@ export type EndpointProfile = {
   readonly operatorEndpoints: number;
 };
 
+const LISTINGS = 50;
 const CHANGES = 50;
 const CALLS = 50;
 /** Of more nobody needs the number. */
@@ -82,7 +84,7 @@ export async function profileEndpoint(
 ): Promise<EndpointProfile> {
   const { endpointId, urlHash, method } = detail;
   const [listings, changes, calls, bySource, operatorEndpoints] = await Promise.all([
-    ports.listingsOf(endpointId),
+    ports.listingsOf(endpointId, LISTINGS),
     ports.changesOf(endpointId, CHANGES),
     ports.newestCalls(urlHash, method, CALLS),
     ports.countCalls(urlHash, method, COUNTED_CALLS),

@@ -26,7 +26,7 @@ afterEach(() => database.close());
 const rate = (at = NOW) => rateEndpoints(ports, { now: () => unixSeconds(at), until: unixSeconds(at + 60), signal });
 const beliefs = async () => {
   const text = `SELECT endpoint_id, rated_at, stages, probability, low, high, verdict, paid_low, unpaid_low, observations, newest_at,
-    price_msat, payee, latency_ms, latency_90_ms, floor_msat, hope_msat FROM endpoint_belief ORDER BY endpoint_id`;
+    price_msat, payee, latency_ms, latency_90_ms, floor_cost, hope_cost FROM endpoint_belief ORDER BY endpoint_id`;
   return (await database.pool.query(text)).rows;
 };
 const made = (count: number) =>
@@ -166,7 +166,7 @@ test("failing calls move the rank: it costs more, and in the end it is to be avo
   };
   const well = await say(true, 0);
   const badly = await say(false, 30);
-  expect(badly.floor_msat).toBeGreaterThan(2 * well.floor_msat);
+  expect(badly.floor_cost).toBeGreaterThan(2 * well.floor_cost);
   expect([well.verdict, badly.verdict]).toEqual(["pay", "avoid"]);
 });
 

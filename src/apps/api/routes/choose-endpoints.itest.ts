@@ -77,8 +77,8 @@ beforeAll(async () => {
   const change = `INSERT INTO endpoint_change (endpoint_id, changed_at, field, before, after, source)
     VALUES ($1, 1000, 'price_msat', '9000', '10000', 'manifest')`;
   await database.pool.query(change, [endpoints[0]!.id]);
-  const listing = `INSERT INTO endpoint_listing (endpoint_id, source, reference, claim, first_seen_at, seen_at)
-    VALUES ($1, 'manifest', 'https://good.example/.well-known/l402.json', '{"name": "Weather here"}', 900, 1000)`;
+  const listing = `INSERT INTO endpoint_listing (endpoint_id, source, reference, feed, run, claim, first_seen_at, seen_at)
+    VALUES ($1, 'manifest', 'https://good.example/.well-known/l402.json', 'https://good.example/.well-known/l402.json', 1, '{"name": "Weather here"}', 900, 1000)`;
   await database.pool.query(listing, [endpoints[0]!.id]);
   await appendCalls(database.pool, [
     ...times(20, () => call(0, {})),

@@ -91,7 +91,7 @@ const answer = z.object({
     key: hash.nullable().meta({ description: "The Nostr key that proved to run the host" }),
     endpoints: z.int().min(0).meta({ description: "Listed endpoints of the same key, or else of the same host" }),
   }),
-  listings: z.array(listing),
+  listings: z.array(listing).meta({ description: "Those that still name it first, fifty at most" }),
   changes: z.array(change).meta({ description: "The newest first, fifty at most" }),
   calls: z.array(call).meta({ description: "The newest first, fifty at most" }),
   belief: z
