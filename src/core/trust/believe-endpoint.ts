@@ -36,8 +36,8 @@ export type EndpointGrounds = {
   readonly reach: Chance | undefined;
 };
 
-/** Calls of ours, made now, that have to have come to a stage before it counts as measured. */
-const MEASURED_FROM = 1;
+/** Calls of ours that have to have come to a stage before it counts as measured: one, until it has faded to half. */
+const MEASURED_FROM = 0.5;
 
 /** Shortest first, as they are needed: what a caller has paid for, all but the payment, all. */
 const ORDER: readonly Stage[] = ["quality", "delivery", "invoice", "challenge", "payment"];

@@ -27,7 +27,8 @@ test("a quantile is the inverse of the distribution, and rises with it", () => {
       // Where the distribution is steeper than a double resolves, the neighbouring double is the answer.
       if (x > 0 && x < 1 - 1e-12) expect(betaCdf(beta, x)).toBeCloseTo(p, 8);
       const [low, high] = p < q ? [p, q] : [q, p];
-      expect(betaQuantile(beta, low)).toBeLessThanOrEqual(betaQuantile(beta, high));
+      // Two probabilities a few bits apart may round to quantiles in either order.
+      expect(betaQuantile(beta, low)).toBeLessThanOrEqual(betaQuantile(beta, high) * (1 + 1e-12));
     }),
   );
 });

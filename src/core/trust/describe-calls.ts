@@ -1,4 +1,5 @@
 /** What calls of one endpoint tell beside how they went: what they cost, whom they paid, how long they took, whose they were. */
+import type { Call } from "../endpoint/call.ts";
 import type { CallEvidence, CallSource } from "../evidence/call.ts";
 import type { Msat, UnixSeconds } from "../units.ts";
 import { newestFirst } from "./weigh-calls.ts";
@@ -22,7 +23,7 @@ const TIMED_CALLS = 50;
 export function describeCalls(calls: readonly CallEvidence[], now: UnixSeconds): CallFacts {
   const newest = newestFirst(calls.filter(({ observedAt }) => observedAt <= now));
   const probed = newest.filter(({ source }) => source === "probe").map(({ call }) => call);
-  const times = probed.flatMap(({ latencyMs }) => latencyMs ?? []).slice(0, TIMED_CALLS);
+  const times = timesOf(probed);
   const bySource = { probe: 0, proven: 0, holder: 0, signed: 0 };
   for (const { source } of newest) bySource[source]++;
   return {
@@ -33,6 +34,13 @@ export function describeCalls(calls: readonly CallEvidence[], now: UnixSeconds):
     bySource,
     newestAt: newest[0]?.observedAt,
   };
+}
+
+/** Of calls that were answered after payment: asking for the price takes no time. Of the others while there are none of these. */
+function timesOf(calls: readonly Call[]): number[] {
+  const paid = calls.filter(({ stage }) => stage === "delivery" || stage === "quality");
+  const [answered, asked] = [paid, calls].map((each) => each.flatMap(({ latencyMs }) => latencyMs ?? []));
+  return (answered!.length > 0 ? answered! : asked!).slice(0, TIMED_CALLS);
 }
 
 /** The smallest that is no less than such a part of them. */
