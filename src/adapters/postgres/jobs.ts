@@ -64,7 +64,7 @@ export async function startJobs(
   url: string,
   { jobs, queues }: { jobs: readonly Job[]; queues: readonly Queue[] },
   hooks: JobHooks,
-  { tidyEverySec = TIDY_EVERY_SEC }: { tidyEverySec?: number } = {},
+  { tidyEverySec = TIDY_EVERY_SEC, stopMs = STOP_TIMEOUT_MS }: { tidyEverySec?: number; stopMs?: number } = {},
 ): Promise<Jobs> {
   const connection = patientConnection(url, (error) => hooks.onFailed("queue", error));
   const boss = new PgBoss({
@@ -86,7 +86,7 @@ export async function startJobs(
     },
     async stop() {
       connection.giveUp();
-      await boss.stop({ graceful: true, timeout: STOP_TIMEOUT_MS, wait: true });
+      await boss.stop({ graceful: true, timeout: stopMs, wait: true });
       await connection.end();
     },
   };
@@ -208,8 +208,34 @@ async function addItems(
   items: readonly { key: string; data: object }[],
 ): Promise<void> {
   if (items.length === 0) return;
-  const jobs = items.map(({ key, data }) => ({ name: queue, singletonKey: key, data }));
+  // The key goes with the item, so that it can be put back from among the dead.
+  const jobs = items.map(({ key, data }) => ({ name: queue, singletonKey: key, data: { ...data, key } }));
   await boss.insert(jobs, { db: { executeSql: (text, values) => client.query(text, values) } });
+}
+
+const REVIVED_AT_ONCE = 200;
+
+/** Puts what failed every try back into its queue. @returns how much there was, or undefined when there is no such queue */
+export async function retryDead(url: string, queue: string): Promise<number | undefined> {
+  const boss = new PgBoss({ connectionString: url, max: 1, supervise: false, schedule: false });
+  boss.on("error", () => undefined);
+  await boss.start();
+  try {
+    if ((await boss.getQueue(deadLettersOf(queue))) === null) return undefined;
+    for (let revived = 0; ; ) {
+      const dead = await boss.fetch<{ key: string }>(deadLettersOf(queue), { batchSize: REVIVED_AT_ONCE });
+      if (dead.length === 0) return revived;
+      const items = dead.map(({ data }) => ({ name: queue, singletonKey: data.key, data }));
+      await boss.insert(items);
+      await boss.complete(
+        deadLettersOf(queue),
+        dead.map(({ id }) => id),
+      );
+      revived += dead.length;
+    }
+  } finally {
+    await boss.stop({ graceful: false, wait: true });
+  }
 }
 
 /** How a job or queue stands: what waits although it is due, for how long the oldest of it, and what failed every try. */
@@ -220,8 +246,10 @@ export type Waiting = {
   readonly dead: number;
 };
 
-/** Of every job and queue, whichever process works on it. */
+/** Of every job and queue, whichever process works on it; nothing where no crawler has ever run. */
 export async function countWaiting(database: Queryable): Promise<Waiting[]> {
+  const { rows: found } = await translated(database.query("SELECT to_regclass('pgboss.job') IS NOT NULL AS begun"));
+  if (!found[0].begun) return [];
   const text = `
     SELECT regexp_replace(name, '-dead$', '') AS name,
       count(*) FILTER (WHERE name !~ '-dead$' AND start_after <= now())::int AS waiting,

@@ -5,7 +5,7 @@ import { OracleError } from "../../core/errors.ts";
 import { readConfig } from "../config.ts";
 
 /** Runs `work` on DATABASE_URL, once it is known to have our tables. @throws CONFIG_INVALID, DATABASE_UNAVAILABLE */
-export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
+export async function withDatabase(work: (database: Database, url: string) => Promise<void>): Promise<void> {
   const { DATABASE_URL: url } = readConfig();
   if (url === undefined) {
     throw new OracleError(
@@ -18,7 +18,7 @@ export async function withDatabase(work: (database: Database) => Promise<void>):
   try {
     if ((await schemaVersion(database)) < readMigrations().length)
       throw new OracleError("CONFIG_INVALID", "the schema of DATABASE_URL is older than this program: satrank migrate");
-    await work(database);
+    await work(database, url);
   } finally {
     await database.end();
   }

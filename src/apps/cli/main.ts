@@ -8,6 +8,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
 import { evidenceCommand } from "./commands/evidence.ts";
 import { intentCommand } from "./commands/intent.ts";
+import { jobsCommand } from "./commands/jobs.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { operatorTokenCommand } from "./commands/operator-token.ts";
 import { paymentCommand } from "./commands/payment.ts";
@@ -43,6 +44,7 @@ for (const command of [
   reconcileCommand(output),
   probeCommand(output),
   evidenceCommand(output),
+  jobsCommand(output),
   predictionsCommand(output),
   paymentCommand(output),
   intentCommand(output),
