@@ -43,7 +43,7 @@ export async function decodeBody(
   } catch (error) {
     if (codeOf(error) !== "ERR_BUFFER_TOO_LARGE")
       throw new Fault("encoding", "theirs", `does not decompress (${codeOf(error)})`);
-    if (maxExpanded < maxBytes) throw new Fault("encoding", "theirs", `expands more than ${MAX_EXPANSION} times`);
+    if (maxExpanded < maxBytes) throw new Fault("encoding", "unknown", `expands more than ${MAX_EXPANSION} times`);
     throw new Fault("body-too-large", "unknown", `more than ${maxBytes} bytes after decompression`);
   }
 }

@@ -24,6 +24,7 @@ export async function dialOnion(
       existing_socket: socket,
       timeout: to.ms,
     });
+    signal.throwIfAborted();
     return socket;
   } catch (error) {
     socket.destroy();

@@ -96,7 +96,7 @@ function ask(
         headSeen = true;
         const headers = headerLines(controller.rawHeaders);
         if (headers.length > MAX_HEADER_LINES)
-          return fail(new Fault("headers-too-large", "theirs", `more than ${MAX_HEADER_LINES} header lines`));
+          return fail(new Fault("headers-too-large", "unknown", `more than ${MAX_HEADER_LINES} header lines`));
         if (onHead({ status, headers }) === "stop") return end(() => resolve(new Uint8Array(0)));
         // What follows these is not theirs. A 304 may announce a length, and undici would wait for as many bytes.
         if (request.method === "HEAD" || status === 204 || status === 304) return end(() => resolve(new Uint8Array(0)));

@@ -95,7 +95,7 @@ async function askUntilLast(errand: Errand, signal: AbortSignal): Promise<Outsid
   for (let redirects = 0; ; redirects++) {
     const hop = await askOnce(errand, question, redirects, signal);
     if ("body" in hop) return { ...hop.head, body: hop.body, totalMs: performance.now() - progress.begunMs };
-    if (redirects === limits.maxRedirects) throw new Fault("too-many-redirects", "theirs", `more than ${redirects}`);
+    if (redirects === limits.maxRedirects) throw new Fault("too-many-redirects", "unknown", `more than ${redirects}`);
     question = hop.next;
   }
 }

@@ -63,6 +63,7 @@ test("a name that changes its answer is asked once, and what was vetted is diall
     "address-refused",
   ]);
   expect(dns.asked.filter(({ type }) => type === "A")).toHaveLength(4);
+  expect(new Set(dns.asked.map(({ name }) => name))).toEqual(new Set(["shop.example"]));
 });
 
 test("a resolver that is not there is ours, and one that never answers stops with the signal", async () => {

@@ -17,18 +17,18 @@ export function followRedirect(
   const places = head.headers.filter(([name]) => name.toLowerCase() === "location").map(([, value]) => value.trim());
   const [place] = places;
   if (place === undefined) return undefined;
-  if (places.length > 1) throw refused("to more than one place");
-  if (!URL.canParse(place, asked.url)) throw refused("to what is not a URL");
+  if (places.length > 1) throw refused("theirs", "to more than one place");
+  if (!URL.canParse(place, asked.url)) throw refused("theirs", "to what is not a URL");
   const from = new URL(asked.url);
   const to = new URL(place, asked.url);
-  if (from.protocol === "https:" && to.protocol === "http:") throw refused("from https to http");
+  if (from.protocol === "https:" && to.protocol === "http:") throw refused("unknown", "from https to http");
 
   const becomesGet =
     (head.status === 303 && asked.method !== "HEAD") || (head.status <= 302 && asked.method === "POST");
   const elsewhere = from.origin !== to.origin;
   const keepsBody = !becomesGet && asked.body !== undefined;
   // Whoever gets the body would get what it says, and could act on it in our name.
-  if (elsewhere && keepsBody) throw refused("to another origin, with the body");
+  if (elsewhere && keepsBody) throw refused("unknown", "to another origin, with the body");
   return {
     url: to.href,
     method: becomesGet ? "GET" : asked.method,
@@ -42,6 +42,6 @@ export function followRedirect(
   };
 }
 
-function refused(where: string): Fault {
-  return new Fault("redirect-refused", "theirs", where);
+function refused(blame: "theirs" | "unknown", where: string): Fault {
+  return new Fault("redirect-refused", blame, where);
 }

@@ -38,6 +38,7 @@ export function secure(
     wrapped.on("error", (error) => fail(new Fault("tls", "theirs", `no TLS (${codeOf(error) || "handshake"})`)));
     wrapped.once("close", closed);
     wrapped.once("secureConnect", () => end(() => resolve(wrapped)));
-    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
   });
 }

@@ -21,13 +21,14 @@ export async function vetTarget(target: Target, rules: VetRules, signal: AbortSi
   checkPort(target.port, rules);
   const addresses =
     target.kind === "address" ? [target.host] : await resolveName(target.host, rules.dnsServers, signal);
-  const own = ownAddresses();
+  let own: ReadonlySet<string | undefined> | undefined;
   for (const address of addresses) {
     const normal = normalAddress(address);
     if (normal !== undefined && rules.allow.has(pairOf(normal, target.port))) continue;
     const why = normal === undefined ? "not an address" : whyNotPublic(normal);
     if (why !== undefined) throw new Fault("address-refused", "theirs", why);
     // From here a firewall may let through what it keeps from everybody else.
+    own ??= ownAddresses();
     if (own.has(normal)) throw new Fault("address-refused", "ours", "an address of this machine");
     if (!rules.ports.includes(target.port)) throw portRefused();
   }

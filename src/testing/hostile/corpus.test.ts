@@ -8,19 +8,21 @@ import { HOSTILE_RESOLVERS } from "./resolvers.ts";
 import { HOSTILE_SIZES } from "./sizes.ts";
 import { HOSTILE_URLS } from "./urls.ts";
 
-const CORPUS = {
-  urls: HOSTILE_URLS.map(([url]) => url),
-  resolvers: HOSTILE_RESOLVERS.map(({ name }) => name),
-  handshakes: HOSTILE_HANDSHAKES.map(({ name }) => name),
-  framing: HOSTILE_FRAMING.map(({ name }) => name),
-  sizes: HOSTILE_SIZES.map(({ name }) => name),
-  pace: HOSTILE_PACE.map(({ name }) => name),
-  redirects: HOSTILE_REDIRECTS.map(({ name }) => name),
+type Case = { name: string; want: unknown };
+const CORPUS: Record<string, readonly Case[]> = {
+  urls: HOSTILE_URLS.map(([name, want]) => ({ name, want })),
+  resolvers: HOSTILE_RESOLVERS,
+  handshakes: HOSTILE_HANDSHAKES,
+  framing: HOSTILE_FRAMING,
+  sizes: HOSTILE_SIZES,
+  pace: HOSTILE_PACE,
+  redirects: HOSTILE_REDIRECTS,
 };
-const counts = Object.entries(CORPUS).map(([part, names]) => `${names.length} ${part}`);
-const total = Object.values(CORPUS).flat().length;
+const cases = Object.values(CORPUS).flat();
+const harmless = cases.filter(({ want }) => ["ok", "answer", "followed"].includes(String(want)));
+const counts = Object.entries(CORPUS).map(([part, those]) => `${those.length} ${part}`);
 
-test(`${total} hostile cases for the way out: ${counts.join(", ")}`, () => {
-  for (const names of Object.values(CORPUS)) expect(new Set(names).size).toBe(names.length);
-  expect(total).toBeGreaterThan(400);
+test(`${cases.length} hostile cases for the way out (${counts.join(", ")}), all but ${harmless.length} end in a failure`, () => {
+  for (const those of Object.values(CORPUS)) expect(new Set(those.map(({ name }) => name)).size).toBe(those.length);
+  expect(cases.length - harmless.length).toBeGreaterThan(400);
 });
