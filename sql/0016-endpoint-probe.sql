@@ -46,6 +46,7 @@ CREATE INDEX endpoint_probe_endpoint ON endpoint_probe (endpoint_id, started_at)
 CREATE INDEX endpoint_probe_open ON endpoint_probe (started_at) WHERE state <> 'ended';
 -- Whose invoices an endpoint hands out: what a report's payment is held against.
 CREATE INDEX endpoint_probe_payee ON endpoint_probe (endpoint_id, payee) WHERE payee IS NOT NULL;
+CREATE INDEX endpoint_probe_paid_to ON endpoint_probe (payee, endpoint_id) WHERE payee IS NOT NULL;
 
 CREATE FUNCTION guard_endpoint_probe() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

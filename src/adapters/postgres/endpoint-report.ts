@@ -11,15 +11,28 @@ const PAYEE_DAYS_SEC = 30 * 86_400;
 const ASKED_SEC = 86_400;
 const PER_DAY = 50;
 
+/** A node that takes payments for more operators than this is a custodian's: a payment to it does not show for whom it was. */
+const MOST_OPERATORS = 3;
+
 const SEEN = `
-  SELECT e.endpoint_id, e.operator, ARRAY(
-    SELECT DISTINCT p.payee FROM endpoint_probe p WHERE p.endpoint_id = e.endpoint_id AND p.payee IS NOT NULL AND p.started_at >= $3
-  ) AS payees
-  FROM endpoint e WHERE e.url_hash = $1 AND e.method = $2`;
+  WITH payee AS (
+    SELECT DISTINCT p.payee AS key FROM endpoint_probe p JOIN endpoint e USING (endpoint_id)
+    WHERE e.url_hash = $1 AND e.method = $2 AND p.payee IS NOT NULL AND p.started_at >= $3
+  ), served AS (
+    SELECT key, (SELECT count(DISTINCT coalesce(e.operator, e.host)) FROM endpoint_probe p JOIN endpoint e USING (endpoint_id)
+      WHERE p.payee = key AND p.started_at >= $3) AS operators FROM payee
+  )
+  SELECT endpoint_id, operator,
+    ARRAY(SELECT key FROM served WHERE operators <= ${MOST_OPERATORS}) AS payees,
+    ARRAY(SELECT key FROM served WHERE operators > ${MOST_OPERATORS}) AS shared
+  FROM endpoint WHERE url_hash = $1 AND method = $2`;
 
 export function endpointReportTable(database: Database) {
   return {
-    /** The endpoint, its operator's key, and whom its invoices have paid when we called it. */
+    /**
+     * The endpoint, its operator's key, and whom its invoices have paid when we called it: nodes of its own, and those that take
+     * payments for many.
+     */
     async findSeen(endpoint: string, method: Method, now: UnixSeconds) {
       const values = [endpoint, method, now - PAYEE_DAYS_SEC];
       const { rows } = await translated(database.query({ name: "endpoint-seen", text: SEEN, values }));
@@ -28,6 +41,7 @@ export function endpointReportTable(database: Database) {
         row && {
           endpointId: row.endpoint_id as bigint,
           payees: row.payees as string[],
+          shared: row.shared as string[],
           ...(row.operator !== null && { operator: row.operator as string }),
         }
       );

@@ -22,15 +22,18 @@ export function findTimeFault({ at }: ToldCall, now: UnixSeconds): string | unde
 
 /**
  * Why a payment does not prove this call; undefined when it does. `payees` are the nodes that the endpoint's invoices pay, as we
- * have seen: an invoice of another node proves a payment to somebody else.
+ * have seen: an invoice of another node proves a payment to somebody else. `shared` are those of them that take payments for many:
+ * whoever has an account there pays himself for nothing.
  */
 export function findCallProofFault(
   { invoice, preimage }: { invoice: Invoice; preimage: Uint8Array },
   told: ToldCall,
-  payees: readonly string[],
+  { payees, shared }: { readonly payees: readonly string[]; readonly shared: readonly string[] },
 ): string | undefined {
   if (!equalBytes(sha256(preimage), invoice.paymentHash)) return "the preimage is not this invoice's";
-  if (!payees.includes(toHex(invoice.payee))) return "the invoice pays a node that we have not seen at this endpoint";
+  const payee = toHex(invoice.payee);
+  if (shared.includes(payee)) return "the invoice pays a node that takes payments for many: it does not show for whom";
+  if (!payees.includes(payee)) return "the invoice pays a node that we have not seen at this endpoint";
   if (invoice.amount === undefined) return "the invoice names no amount";
   if (told.at < invoice.timestamp - CLOCK_MARGIN_SEC) return "the invoice is younger than the call";
   if (told.at > invoice.timestamp + invoice.expirySec + CLOCK_MARGIN_SEC)

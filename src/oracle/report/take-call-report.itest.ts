@@ -1,8 +1,10 @@
 /** What callers say of endpoints, on a real database: what stands behind a word decides what it is worth, and no word counts twice. */
 import { createHash, randomBytes } from "node:crypto";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { endpointReportTable, noteAsked } from "../../adapters/postgres/endpoint-report.ts";
 import type { InvoiceDraft } from "../../core/bolt11/encode.ts";
+import { toHex } from "../../core/bytes.ts";
 import { errorCode } from "../../core/errors.ts";
 import { decodeCall } from "../../core/evidence/call.ts";
 import { unixSeconds } from "../../core/units.ts";
@@ -130,6 +132,26 @@ test.each<[string, () => Partial<CallReport>, string]>([
   expect(await entries()).toEqual([]);
   // Who was refused is heard when the proof is right.
   expect(await take({ proof: paid() })).toMatchObject({ counted: true });
+});
+
+test("a node that takes payments for many does not show for whom; a token's word still counts", async () => {
+  const custodian = new Uint8Array(32).fill(77);
+  const key = toHex(secp256k1.getPublicKey(custodian, true));
+  const others = await insertEndpoints(
+    database.pool,
+    Array.from({ length: 3 }, () => ({ url: `https://${randomBytes(4).toString("hex")}.example/` })),
+  );
+  const see = (id: bigint) =>
+    database.pool.query(
+      `INSERT INTO endpoint_probe (attempt, job_id, endpoint_id, may_pay, started_at, state, ended_at, stage, verdict, code, payee)
+        VALUES ($1, gen_random_uuid(), $2, false, $3, 'ended', $3, 'invoice', 'good', 'OK', $4)`,
+      [randomBytes(32).toString("hex"), id, NOW - 60, key],
+    );
+  for (const { id } of [{ id: endpointId }, ...others.slice(0, 2)]) await see(id);
+  expect(await take({ proof: paid({}, custodian) })).toMatchObject({ source: "proven" });
+  await see(others[2]!.id);
+  expect(await refusal({ proof: paid({}, custodian) })).toBe("PROOF_INVALID");
+  expect(await take({ proof: paid() })).toMatchObject({ source: "proven" });
 });
 
 test("a refused proof is not used up", async () => {

@@ -8,12 +8,11 @@ import { findCallProofFault, findTimeFault, type ToldCall, witnessOfPayment } fr
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 
 export type CallReportPorts = {
-  /** Undefined when the catalogue never had it. `payees` are seen by us, `operator` is the key that proved to run it. */
-  findSeen(
-    endpoint: string,
-    method: Method,
-    now: UnixSeconds,
-  ): Promise<{ endpointId: bigint; payees: string[]; operator?: string } | undefined>;
+  /**
+   * Undefined when the catalogue never had it. `payees` and `shared` are whom its invoices pay, as we have seen: nodes of its own, and
+   * those that take payments for many. `operator` is the key that proved to run it.
+   */
+  findSeen(endpoint: string, method: Method, now: UnixSeconds): Promise<Seen | undefined>;
   hasAsked(witness: string, endpointId: bigint, now: UnixSeconds): Promise<boolean>;
   /** Atomic. "used": the payment has proven another report; "repeated": this reporter has had its word today. */
   book(report: {
@@ -39,6 +38,7 @@ export type CallReport = {
   readonly proof?: { readonly invoice: string; readonly preimage: Uint8Array };
 };
 
+type Seen = { endpointId: bigint; payees: string[]; shared: string[]; operator?: string };
 type ReportSource = Exclude<CallSource, "probe">;
 type Standing = { source: ReportSource; witness: string; price?: Msat; payee?: string; paymentHash?: Uint8Array };
 
@@ -85,14 +85,14 @@ export async function takeCallReport(
 async function standingOf(
   ports: CallReportPorts,
   { told, reporter, proof }: CallReport,
-  seen: { endpointId: bigint; payees: string[]; operator?: string },
+  seen: Seen,
   now: UnixSeconds,
 ): Promise<Standing> {
   if (reporter?.kind === "signed" && reporter.witness === seen.operator)
     throw new OracleError("ACCESS_DENIED", "an operator does not report on its own endpoint; it may reply");
   if (proof) {
     const invoice = decodeInvoice(proof.invoice);
-    const fault = findCallProofFault({ invoice, preimage: proof.preimage }, told, seen.payees);
+    const fault = findCallProofFault({ invoice, preimage: proof.preimage }, told, seen);
     if (fault) throw new OracleError("PROOF_INVALID", fault);
     const { paymentHash, amount, payee } = invoice;
     const witness = reporter?.witness ?? witnessOfPayment(paymentHash);
