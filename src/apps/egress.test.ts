@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
+import { onionName } from "../testing/onion-name.ts";
 import { readConfig } from "./config.ts";
 import { openEgress } from "./egress.ts";
 
@@ -17,7 +18,7 @@ test("ports are those of the setting", async () => {
 });
 
 test("onion services need the proxy, and go there alone", async () => {
-  const url = `http://${"a".repeat(56)}.onion/`;
+  const url = `http://${onionName(7)}/`;
   const without = openEgress(readConfig("tool", {}));
   expect(await ask(without, url)).toMatchObject({ failure: { kind: "address-refused", blame: "ours" } });
 

@@ -141,6 +141,16 @@ test("the environment is read in one place", () => {
   expect(readers).toEqual(["src/apps/config.ts"]);
 });
 
+test("hosts that strangers name are asked in one way", () => {
+  const asking = files.filter((file) => /(?<![.\w])fetch\(|"node:(?:https|dns)"/.test(readFileSync(file, "utf8")));
+  expect(asking.filter((file) => !file.startsWith("src/adapters/http/")).sort()).toEqual([
+    // These ask this program's own api, on the origin that the operator names.
+    "src/apps/cli/commands/doctor.ts",
+    "src/apps/cli/commands/intent.ts",
+    "src/apps/demo/greeting.ts",
+  ]);
+});
+
 /** Relative imports of every form: static, type-only, re-exported, side-effect, dynamic. */
 function readImports(file: string): string[] {
   const specifiers = readFileSync(file, "utf8").matchAll(/\b(?:from|import)\b\s*\(?\s*["'](\.[^"']+)["']/g);

@@ -56,6 +56,8 @@ type Progress = {
 };
 type Rules = VetRules & { socksProxy: SocksProxy | undefined; authorities: readonly string[] };
 type Errand = { rules: Rules; request: OutsideRequest; limits: OutsideLimits; progress: Progress };
+type Question = Pick<OutsideRequest, "url" | "method" | "headers" | "body">;
+type Hop = { head: OutsideHead; body: Uint8Array } | { next: Question };
 
 /** Opens nothing yet: connections begin with a request and end with it. */
 export function openGuardedClient(options: EgressOptions = {}): GuardedClient {
@@ -91,7 +93,7 @@ function late({ doing }: Progress): Fault {
 /** Follows redirects as far as the limits allow. @throws Fault */
 async function askUntilLast(errand: Errand, signal: AbortSignal): Promise<OutsideAnswer> {
   const { request, limits, progress } = errand;
-  let question: Pick<OutsideRequest, "url" | "method" | "headers" | "body"> = request;
+  let question: Question = request;
   for (let redirects = 0; ; redirects++) {
     const hop = await askOnce(errand, question, redirects, signal);
     if ("body" in hop) return { ...hop.head, body: hop.body, totalMs: performance.now() - progress.begunMs };
@@ -99,9 +101,6 @@ async function askUntilLast(errand: Errand, signal: AbortSignal): Promise<Outsid
     question = hop.next;
   }
 }
-
-type Question = Pick<OutsideRequest, "url" | "method" | "headers" | "body">;
-type Hop = { head: OutsideHead; body: Uint8Array } | { next: Question };
 
 /** One hop: vetted, connected, asked, closed. @throws Fault */
 async function askOnce(errand: Errand, question: Question, redirects: number, signal: AbortSignal): Promise<Hop> {

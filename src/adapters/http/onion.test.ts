@@ -4,11 +4,13 @@ import https from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type DnsServer, startDnsServer } from "../../testing/dns-server.ts";
+import { onionName } from "../../testing/onion-name.ts";
 import { makeCertificate } from "../../testing/self-signed-certificate.ts";
 import { type SocksServer, startSocksServer } from "../../testing/socks-server.ts";
 import { openGuardedClient } from "./guarded-client.ts";
+import { isOnionName } from "./onion-name.ts";
 
-const NAME = `${"abcdefgh".repeat(7)}.onion`;
+const NAME = onionName(7);
 const certificate = makeCertificate(undefined, [NAME]);
 const page: http.RequestListener = (request, response) => void response.end(`${request.headers.host} ${request.url}`);
 const plain = http.createServer(page);
@@ -46,6 +48,20 @@ const ask = (url: string, { via = proxy, authorities = [String(certificate.cert)
     signal: new AbortController().signal,
     limits: { timeoutMs: 60_000, connectMs },
   });
+
+// The examples of the specification, and the same with a letter changed.
+test.each([
+  ["pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion", true],
+  ["sp3k262uwy4r2k3ycr5awluarykdpag6a7y33jxop4cs2lu5uz5sseqd.onion", true],
+  ["xa4r2iadxm55fbnqgwwi5mymqdcofiu3w6rpbtqn7b2dyn7mgwj64jyd.onion", true],
+  ["www.xa4r2iadxm55fbnqgwwi5mymqdcofiu3w6rpbtqn7b2dyn7mgwj64jyd.onion", true],
+  ["qg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion", false],
+  ["sp3k262uwy4r2k3ycr5awluarykdpag6a7y33jxop4cs2lu5uz5sserd.onion", false],
+  ["xa4r2iadxm55fbnqgwwi5mymqdcofiu3w6rpbtqn7b2dyn7mgwj64jye.onion", false],
+  ["abcdefghijklmnop.onion", false],
+])("%s is the name of a service: %s", (name, want) => {
+  expect(isOnionName(name)).toBe(want);
+});
 
 test("the proxy is given the name, and DNS is not asked", async () => {
   const result = await ask(`http://shop.${NAME}/a?b`);

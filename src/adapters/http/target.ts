@@ -1,6 +1,7 @@
 /** Where a URL leads, decided from its text alone: nothing is looked up for one that is refused here. */
 import { isIP } from "node:net";
 import { Fault } from "./fault.ts";
+import { isOnionName } from "./onion-name.ts";
 
 /** Who is to be asked. `host` is a plain address or a name without its final dot; `onion` goes through the proxy. */
 export type Target = { url: URL; kind: "address" | "name" | "onion"; host: string; port: number };
@@ -9,7 +10,6 @@ const MAX_URL_LENGTH = 8_192;
 /** Space, controls and backslash: parsers disagree about them, and disagreement is what attacks on parsers are made of. */
 const AMBIGUOUS = /[^\x21-\x5b\x5d-\u{10ffff}]/u;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
-const ONION = /^(?:[a-z0-9-]{1,63}\.)*[a-z2-7]{56}\.onion$/;
 /** Names that are nobody's outside: RFC 6761, RFC 6762, RFC 8375, RFC 9476 and ICANN's `internal`. */
 const LOCAL_SUFFIX = /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|lan|home|corp|home\.arpa|alt)$/;
 
@@ -40,7 +40,7 @@ function kindOfName(host: string): "name" | "onion" {
   if (host.length > 253 || !labels.every((label) => LABEL.test(label)) || !/^[a-z]/.test(labels.at(-1) ?? ""))
     throw malformed("not a host name");
   if (host === "onion" || host.endsWith(".onion")) {
-    if (!ONION.test(host)) throw malformed("not an onion service of version 3");
+    if (!isOnionName(host)) throw malformed("not an onion service of version 3");
     return "onion";
   }
   if (labels.length === 1 || LOCAL_SUFFIX.test(host)) throw new Fault("address-refused", "theirs", "a local name");

@@ -1,5 +1,6 @@
 /** Redirects that lead where nobody may go, or take along what nobody may see. `{port}` is the server's own. */
 import type { OutsideFailureKind } from "../../core/egress.ts";
+import { onionName } from "../onion-name.ts";
 
 export type RedirectCase = {
   name: string;
@@ -35,7 +36,7 @@ export const HOSTILE_REDIRECTS: readonly RedirectCase[] = [
   to("the same, without a scheme", "//169.254.169.254/latest/meta-data/", "address-refused"),
   to("a private network", "https://10.0.0.1/", "address-refused"),
   to("a local name", "http://localhost:{port}/", "address-refused"),
-  to("an onion service without a proxy", `http://${"a".repeat(56)}.onion/`, "address-refused"),
+  to("an onion service without a proxy", `http://${onionName(7)}/`, "address-refused"),
   to("another port of the same host", "http://127.0.0.1:22/", "port-refused"),
   to("a file", "file:///etc/passwd", "scheme-refused"),
   to("gopher", "gopher://127.0.0.1:25/_HELO", "scheme-refused"),

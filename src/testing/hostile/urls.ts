@@ -3,10 +3,11 @@
  * collections of bypasses (PayloadsAllTheThings, OWASP's cheat sheet, Orange Tsai's URL parsers), typed anew.
  */
 import type { OutsideFailureKind } from "../../core/egress.ts";
+import { onionName } from "../onion-name.ts";
 
 type UrlCase = readonly [url: string, want: OutsideFailureKind];
 const all = (want: OutsideFailureKind, urls: readonly string[]): UrlCase[] => urls.map((url) => [url, want]);
-const onion = `${"a".repeat(56)}.onion`;
+const onion = onionName(7);
 
 export const HOSTILE_URLS: readonly UrlCase[] = [
   // Loopback and its neighbours, in the notations that parsers of addresses take.
@@ -256,6 +257,11 @@ export const HOSTILE_URLS: readonly UrlCase[] = [
     "http://short.onion/",
     `http://${"a".repeat(16)}.onion/`,
     `http://${"1".repeat(56)}.onion/`,
+    `http://${"a".repeat(56)}.onion/`,
+    `http://${onion.replace(/.{3}\.onion$/, "aad.onion")}/`,
+    `http://${onion.replace(/d\.onion$/, "c.onion")}/`,
+    `http://b${onion.slice(1)}/`,
+    `http://${onion}.onion/`,
     "http://onion/",
     "0://127.0.0.1:80;http://shop.example:80/",
     "http://<script>/",
