@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import os from "node:os";
 import { benchColdStart } from "./cold-start.ts";
+import { benchEndpoints } from "./endpoints.ts";
 import { benchGraph } from "./graph.ts";
 import { benchOracle } from "./oracle.ts";
 import { benchPaid } from "./paid.ts";
@@ -18,6 +19,7 @@ const BENCHES = {
   graph: benchGraph,
   updates: benchVerdictUpdates,
   oracle: benchOracle,
+  endpoints: benchEndpoints,
   probes: benchProbes,
   cold: benchColdStart,
 };
