@@ -21,6 +21,7 @@ CREATE TABLE endpoint_belief (
   catalogue_at   bigint  NOT NULL,
   listed         boolean NOT NULL,
   category       text,
+  -- With the category as one word after "=", so that one index serves words within a category.
   search         tsvector NOT NULL,
   host           text    NOT NULL,
   -- Whose endpoints say something of each other: the claimed operator's, else the host's.

@@ -1,5 +1,6 @@
 /** A catalogue of any size with beliefs about each endpoint, drawn: for tests and benches of what is done with them. */
 import type { Queryable } from "../adapters/postgres/connect.ts";
+import { SEARCH } from "../adapters/postgres/endpoint-belief.ts";
 import { hopedCost, leastCost, type Offer } from "../core/choice/cost.ts";
 import { insertEndpoints } from "./some-endpoints.ts";
 import { seededRandom } from "./synthetic-graph.ts";
@@ -87,7 +88,7 @@ async function storeBeliefs(database: Queryable, rows: readonly SyntheticBelief[
   const text = `INSERT INTO endpoint_belief (endpoint_id, catalogue_at, listed, category, search, host, operator_group, rated_marks, rated_at, model_at,
       position, stages, probability, low, high, verdict, paid_low, paid_high, unpaid_low, unpaid_high, payment_low, payment_good, payment_bad,
       observations, newest_at, price_msat, payee, latency_ms, latency_90_ms, floor_cost, hope_cost)
-    SELECT e.endpoint_id, e.changed_at, true, e.category, e.search, e.host, r.operator_group, 1, 1, 0, 0, $2::jsonb, r.unpaid_low, r.unpaid_low, r.unpaid_high,
+    SELECT e.endpoint_id, e.changed_at, true, e.category, ${SEARCH}, e.host, r.operator_group, 1, extract(epoch FROM now())::bigint, 0, 0, $2::jsonb, r.unpaid_low, r.unpaid_low, r.unpaid_high,
       r.verdict, r.paid_low, r.paid_high, r.unpaid_low, r.unpaid_high, r.payment_low, r.payment_good, r.payment_bad, 7, 1, r.price_msat, r.payee,
       r.latency_ms, r.latency_ms, r.floor_cost, r.hope_cost
     FROM jsonb_to_recordset($1::jsonb) AS r(id bigint, operator_group text, verdict text, paid_low float8, paid_high float8, unpaid_low float8,

@@ -40,9 +40,13 @@ const NEWS = 5_000;
 /** What changed within so long of the last look is looked at again: clocks of two machines differ, and transactions end out of turn. */
 const OVERLAP_SEC = 600;
 
+/** The words of an endpoint of the catalogue, and its category as one that nobody can write. */
+export const SEARCH =
+  "e.search || CASE WHEN e.category IS NULL THEN '' ELSE array_to_tsvector(ARRAY['=' || e.category]) END";
+
 const COPY_CATALOGUE = `
   INSERT INTO endpoint_belief (endpoint_id, catalogue_at, listed, category, search, host, operator_group)
-  SELECT e.endpoint_id, e.changed_at, e.removed_at IS NULL, e.category, e.search, e.host, coalesce(e.operator, e.host)
+  SELECT e.endpoint_id, e.changed_at, e.removed_at IS NULL, e.category, ${SEARCH}, e.host, coalesce(e.operator, e.host)
   FROM endpoint e LEFT JOIN endpoint_belief b USING (endpoint_id)
   WHERE e.changed_at >= $1 AND (b.endpoint_id IS NULL OR b.catalogue_at <> e.changed_at
     OR (b.listed, b.category, b.operator_group) IS DISTINCT FROM (e.removed_at IS NULL, e.category, coalesce(e.operator, e.host)))

@@ -5,7 +5,8 @@ import type { EndpointBelief } from "../../core/trust/believe-endpoint.ts";
 import { msat, unixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
 
-export const DETAIL = `SELECT b.*, e.url, e.url_hash, e.method, e.name, e.operator, e.price_msat AS announced,
+export const DETAIL = `SELECT b.endpoint_id, b.listed, b.host, b.category, b.price_msat, b.payee, b.latency_ms, b.latency_90_ms, b.stages, b.probability, b.low,
+    b.high, b.verdict, b.observations, b.newest_at, b.rated_at, b.model_at, b.position, e.url, e.url_hash, e.method, e.name, e.operator, e.price_msat AS announced,
     ARRAY(SELECT DISTINCT l.source FROM endpoint_listing l WHERE l.endpoint_id = b.endpoint_id AND l.gone_at IS NULL ORDER BY l.source) AS sources,
     coalesce((SELECT encode(v.hash, 'hex') FROM evidence v WHERE v.position = b.position), repeat('0', 64)) AS head
   FROM endpoint_belief b JOIN endpoint e USING (endpoint_id)`;

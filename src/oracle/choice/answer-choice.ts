@@ -10,7 +10,7 @@ import type { Chance } from "../../core/score/interval.ts";
 import { parseSubject, type Subject } from "../../core/subject.ts";
 import type { EndpointBelief } from "../../core/trust/believe-endpoint.ts";
 import { type Msat, msat, type UnixSeconds } from "../../core/units.ts";
-import { type ChoosePorts, type ChosenRow, chooseEndpoints } from "./choose-endpoints.ts";
+import { type ChoosePorts, type ChosenRow, chooseEndpoints, type FirstLook, sizesOf } from "./choose-endpoints.ts";
 
 /** An endpoint as it was rated last. */
 export type EndpointDetail = {
@@ -48,12 +48,13 @@ export type ChoiceQuestion = {
   readonly explore: boolean;
 };
 /** `caller` is a node's key; undefined where none was named or no announced node has the name. */
-export type PreparedChoice = ChoiceQuestion & { readonly counts: Counts };
+export type PreparedChoice = ChoiceQuestion & { readonly counts: Counts; readonly look: FirstLook };
 
 export type PrepareChoicePorts = {
   /** Undefined when the graph has no such node. @throws SUBJECT_AMBIGUOUS */
   find(subject: Subject): Promise<{ keyHex: string } | undefined>;
-  count(wanted: Wanted): Promise<Counts>;
+  /** So many of the cheapest and of the most promising, and how many there are. */
+  look(wanted: Wanted, sizes: { rows: number; hopeful: number }): Promise<FirstLook & { counts: Counts }>;
 };
 
 export type AnswerChoicePorts = ChoosePorts & {
@@ -70,8 +71,8 @@ const MODEL = "endpoint-call-1";
 /** @throws SUBJECT_UNKNOWN when nothing that is listed is of this kind; SUBJECT_MALFORMED, SUBJECT_AMBIGUOUS for the caller */
 export async function prepareChoice(ports: PrepareChoicePorts, question: ChoiceQuestion): Promise<PreparedChoice> {
   const { wanted, caller } = question;
-  const [counts, node] = await Promise.all([
-    ports.count(wanted),
+  const [{ counts, ...look }, node] = await Promise.all([
+    ports.look(wanted, sizesOf(question)),
     caller === undefined ? undefined : ports.find(parseSubject(caller)),
   ]);
   if (counts.matched === 0) {
@@ -80,7 +81,7 @@ export async function prepareChoice(ports: PrepareChoicePorts, question: ChoiceQ
       "no listed service has this category and these keywords: GET /api/services/categories names those there are",
     );
   }
-  return { ...question, caller: node?.keyHex, counts };
+  return { ...question, caller: node?.keyHex, counts, look };
 }
 
 /**

@@ -8,14 +8,12 @@ export type ChoosePorts = {
   /** In the order of their least cost, from a place on, without those of which there are enough. */
   page(
     wanted: Wanted,
-    after: { floorMsat: number; id: bigint } | undefined,
+    after: { floorMsat: number; id: bigint },
     excluded: Excluded,
     limit: number,
   ): Promise<RankedRow[]>;
   /** Those whose price is not known. */
   unpriced(wanted: Wanted, limit: number): Promise<RankedRow[]>;
-  /** Those of which too little is known, the most promising first. */
-  hopeful(wanted: Wanted, limit: number): Promise<HopefulRow[]>;
   /** How a caller gets to nodes. @throws GRAPH_NOT_READY, OVERLOADED, TIMED_OUT */
   approach(request: ApproachRequest): Promise<(Approached | null)[]>;
   /** Uniform in [0, 1). */
@@ -32,20 +30,28 @@ export type ChosenRow = {
   readonly explore: boolean;
 };
 
+/** What was read at first: `rows` of the cheapest, and of those of which too little is known the most promising. */
+export type FirstLook = { readonly page: readonly RankedRow[]; readonly hopeful: readonly HopefulRow[] };
+
 export type ChooseRequest = {
   readonly wanted: Wanted;
+  readonly look: FirstLook;
   /** 66 lower-case hex digits. Undefined: a typical one. */
   readonly caller: string | undefined;
   readonly limit: number;
-  readonly explore: boolean;
 };
 
-/** Rows of the first page: most answers need no other. Each further page is twice as long. */
-const FIRST_PAGE = 24;
+/** Rows of the first page for each that is wanted: most answers need no other. Each further page is twice as long. */
+const FIRST_PAGE = 2;
 /** Who reaches next to nobody would read everything: after so many the best of those are given. */
 const MOST_READ = 20_000;
 /** One of so many is tried, since whoever comes late should have a turn as well. */
 const HOPEFUL = 8;
+
+/** How much is read at first for a question. */
+export function sizesOf({ limit, explore }: { limit: number; explore: boolean }): { rows: number; hopeful: number } {
+  return { rows: FIRST_PAGE * (limit + 1), hopeful: explore ? HOPEFUL : 0 };
+}
 
 /** Rows without a price that are read for one that is shown: some are of one operator. */
 const MANY = 4;
@@ -55,36 +61,34 @@ type Read = Candidate & ChosenRow;
 /** @returns the choice, cheapest first, and how many were passed over for having two of their operator, host or payee before them */
 export async function chooseEndpoints(
   ports: ChoosePorts,
-  { wanted, caller, limit, explore }: ChooseRequest,
+  { wanted, look, caller, limit }: ChooseRequest,
 ): Promise<{ chosen: ChosenRow[]; repeats: number }> {
-  const [ranked, hopeful] = await Promise.all([
-    rank(ports, wanted, caller, limit),
-    explore ? ports.hopeful(wanted, HOPEFUL) : [],
-  ]);
+  const ranked = await rank(ports, { wanted, caller, limit }, look.page);
   const { repeats } = ranked;
   const isShort = ranked.chosen.length < limit && wanted.includeUnknown;
   const chosen = isShort
     ? addUnpriced(ranked.chosen, await ports.unpriced(wanted, MANY * limit), limit)
     : [...ranked.chosen];
-  const newcomer = pickHopeful(chosen, hopeful, ports.random());
+  const newcomer = pickHopeful(chosen, look.hopeful, ports.random());
   if (!newcomer) return { chosen, repeats };
   const [read] = await priceFor(ports, caller, [newcomer]);
   return { chosen: [...chosen.slice(0, Math.max(limit - 1, 0)), { ...read!, explore: true }], repeats };
 }
 
-async function rank(ports: ChoosePorts, wanted: Wanted, caller: string | undefined, limit: number) {
+async function rank(
+  ports: ChoosePorts,
+  { wanted, caller, limit }: Pick<ChooseRequest, "wanted" | "caller" | "limit">,
+  first: readonly RankedRow[],
+) {
   const read: Read[] = [];
-  let after: { floorMsat: number; id: bigint } | undefined;
-  let excluded: Excluded = { operatorGroups: [], hosts: [], payees: [] };
-  for (let size = FIRST_PAGE; ; size *= 2) {
-    const page = await ports.page(wanted, after, excluded, size);
+  let page = first;
+  for (let size = sizesOf({ limit, explore: false }).rows; ; size *= 2) {
     read.push(...(await priceFor(ports, caller, page)));
     const last = page.at(-1);
     const isAll = page.length < size || read.length >= MOST_READ;
     const choice = choose(read, limit, isAll || !last ? Number.POSITIVE_INFINITY : last.floorMsat!);
     if (choice.isSettled) return choice;
-    after = { floorMsat: last!.floorMsat!, id: last!.id };
-    excluded = excludedOf(choice.full);
+    page = await ports.page(wanted, { floorMsat: last!.floorMsat!, id: last!.id }, excludedOf(choice.full), 2 * size);
   }
 }
 

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import os from "node:os";
 import { benchColdStart } from "./cold-start.ts";
 import { benchEgress } from "./egress.ts";
+import { benchEndpoints } from "./endpoints.ts";
 import { benchGraph } from "./graph.ts";
 import { benchOracle } from "./oracle.ts";
 import { benchPaid } from "./paid.ts";
@@ -20,6 +21,7 @@ const BENCHES = {
   updates: benchVerdictUpdates,
   oracle: benchOracle,
   egress: benchEgress,
+  endpoints: benchEndpoints,
   probes: benchProbes,
   cold: benchColdStart,
 };

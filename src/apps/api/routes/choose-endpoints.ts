@@ -91,7 +91,7 @@ export const choiceAnswer = z.object({
   candidates: z.array(candidate).max(20).meta({ description: "The least expected cost first" }),
   counts: z.object({
     matched: z.int().min(0).meta({ description: "Listed endpoints of this category and with these keywords" }),
-    matchedIsMore: z.boolean().meta({ description: "True: the first thousand were counted" }),
+    matchedIsMore: z.boolean().meta({ description: "True: the first three hundred were counted" }),
     dropped: z
       .object(
         Object.fromEntries(DROP_REASONS.map((reason) => [reason, z.int().min(0)])) as Record<
