@@ -104,6 +104,58 @@ CREATE TABLE endpoint_change (
 CREATE INDEX endpoint_change_endpoint ON endpoint_change (endpoint_id, endpoint_change_id);
 CREATE TRIGGER only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON endpoint_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- Who runs a host, or one URL of it, by the word of that host: never by a claimer's. `subject` is an origin (proved by a file) or a whole
+-- URL (proved by its challenge). One operator at a time; whom the host names now is who it is.
+CREATE TABLE operator_claim (
+  operator_claim_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  subject       text    NOT NULL CHECK (octet_length(subject) BETWEEN 8 AND 2048),
+  -- What is asked again: the URL and method whose claim was made.
+  url           text    NOT NULL CHECK (octet_length(url) BETWEEN 8 AND 2048),
+  method        text    NOT NULL CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
+  operator      text    NOT NULL CHECK (operator ~ '^[0-9a-f]{64}$'),
+  proof         text    NOT NULL CHECK (proof IN ('file', 'challenge')),
+  claimed_at    bigint  NOT NULL,
+  proven_at     bigint  NOT NULL,
+  expires_at    bigint  NOT NULL CHECK (expires_at > proven_at),
+  next_check_at bigint  NOT NULL,
+  -- Answers in a row that did not name the operator.
+  misses        integer NOT NULL DEFAULT 0 CHECK (misses >= 0),
+  ended_at      bigint,
+  ended_why     text    CHECK (ended_why IN ('removed', 'replaced', 'expired')),
+  CHECK ((ended_at IS NULL) = (ended_why IS NULL))
+);
+CREATE UNIQUE INDEX operator_claim_live ON operator_claim (subject) WHERE ended_at IS NULL;
+CREATE INDEX operator_claim_due ON operator_claim (next_check_at) WHERE ended_at IS NULL;
+
+-- Signed requests (NIP-98) that were used: each is good for one.
+CREATE TABLE signed_request (
+  event_id   bytea  PRIMARY KEY CHECK (octet_length(event_id) = 32),
+  expires_at bigint NOT NULL
+);
+CREATE INDEX signed_request_expired ON signed_request (expires_at);
+
+-- What an operator answers to what is said of its endpoint; the newest counts, and an empty one takes it back.
+CREATE TABLE endpoint_reply (
+  endpoint_reply_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  endpoint_id bigint NOT NULL REFERENCES endpoint,
+  operator    text   NOT NULL CHECK (operator ~ '^[0-9a-f]{64}$'),
+  text        text   CHECK (char_length(text) BETWEEN 1 AND 500),
+  written_at  bigint NOT NULL
+);
+CREATE INDEX endpoint_reply_newest ON endpoint_reply (endpoint_id, endpoint_reply_id DESC);
+CREATE TRIGGER only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON endpoint_reply FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Calls in the evidence log that an operator says were not as they are told. They stay evidence.
+CREATE TABLE endpoint_dispute (
+  attempt     text   PRIMARY KEY CHECK (attempt ~ '^[0-9a-f]{64}$'),
+  endpoint_id bigint NOT NULL REFERENCES endpoint,
+  operator    text   NOT NULL CHECK (operator ~ '^[0-9a-f]{64}$'),
+  text        text   NOT NULL CHECK (char_length(text) BETWEEN 1 AND 500),
+  disputed_at bigint NOT NULL
+);
+CREATE INDEX endpoint_dispute_endpoint ON endpoint_dispute (endpoint_id, disputed_at DESC);
+CREATE TRIGGER only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON endpoint_dispute FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 -- Calls in the evidence log (src/core/evidence/call.ts), by endpoint; and the log without them, which is what the network is judged by.
 CREATE INDEX evidence_call ON evidence ((entry::jsonb ->> 6), (entry::jsonb ->> 7), position) WHERE kind = 'call';
 CREATE INDEX evidence_network ON evidence (position) WHERE kind <> 'call';

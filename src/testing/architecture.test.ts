@@ -29,6 +29,8 @@ const DOORS = new Set([
   "core/profile -> core/evidence",
   "core/profile -> core/graph",
   "core/profile -> core/score",
+  "core/endpoint -> core/nip85",
+  "core/nip98 -> core/nip85",
   "core/feed -> core/endpoint",
   "core/feed -> core/nip85",
   "core/intent -> core/score",

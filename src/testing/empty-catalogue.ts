@@ -2,7 +2,16 @@
 import type pg from "pg";
 import { inTransaction } from "../adapters/postgres/connect.ts";
 
-const TABLES = ["endpoint_change", "endpoint_listing", "feed", "endpoint"];
+const TABLES = [
+  "endpoint_dispute",
+  "endpoint_reply",
+  "operator_claim",
+  "signed_request",
+  "endpoint_change",
+  "endpoint_listing",
+  "feed",
+  "endpoint",
+];
 
 export async function emptyCatalogue(database: pg.Pool): Promise<void> {
   await inTransaction(database, async (client) => {

@@ -20,8 +20,13 @@ export async function lockCatalogue(client: Queryable): Promise<void> {
   await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK]);
 }
 
+/** Whom the host names; its file goes before what a single URL of it says. */
+const CLAIMANT = `(SELECT c.operator FROM operator_claim c
+    WHERE c.subject IN (substring(e.url FROM '^https?://[^/?#]+'), e.url) AND c.ended_at IS NULL
+    ORDER BY c.proof = 'file' DESC LIMIT 1)`;
+
 const READ_HELD = `
-  SELECT e.endpoint_id, e.name, e.description, e.category, e.tags, e.provider, e.contact, e.price_msat, e.payee, e.schemes,
+  SELECT e.endpoint_id, e.operator, ${CLAIMANT} AS claimant, e.name, e.description, e.category, e.tags, e.provider, e.contact, e.price_msat, e.payee, e.schemes,
     e.input, e.promised, e.origin, e.withdrawn_at, e.removed_at, e.listed_at,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('source', l.source, 'reference', l.reference, 'claim', l.claim)), '[]')
       FROM endpoint_listing l WHERE l.endpoint_id = e.endpoint_id AND l.gone_at IS NULL) AS listings,
@@ -32,10 +37,11 @@ const WRITE_HELD = `
   UPDATE endpoint SET name = row.name, description = row.description, category = row.category,
     tags = coalesce(ARRAY(SELECT jsonb_array_elements_text(row.tags)), '{}'), provider = row.provider, contact = row.contact,
     price_msat = row.price, payee = row.payee, schemes = coalesce(ARRAY(SELECT jsonb_array_elements_text(row.schemes)), '{}'),
-    input = row.input, promised = row.promised, origin = row.origin, removed_at = row.removed, changed_at = $15::bigint
+    input = row.input, promised = row.promised, origin = row.origin, removed_at = row.removed, operator = row.operator,
+    changed_at = $15::bigint
   FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[], $8::bigint[], $9::text[],
-    $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::bigint[])
-    AS row(id, name, description, category, tags, provider, contact, price, payee, schemes, input, promised, origin, removed)
+    $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::bigint[], $16::text[])
+    AS row(id, name, description, category, tags, provider, contact, price, payee, schemes, input, promised, origin, removed, operator)
   WHERE endpoint.endpoint_id = row.id`;
 
 const WRITE_CHANGES = `
@@ -49,6 +55,8 @@ type HeldRow = Record<string, unknown> & {
   removed_at: bigint | null;
   withdrawn_at: bigint | null;
   price_msat: bigint | null;
+  operator: string | null;
+  claimant: string | null;
   origin: Merged["origin"];
   listings: readonly (Omit<SourcedClaim, "claim"> & { claim: ClaimJson })[];
   newest_source: Source;
@@ -74,8 +82,8 @@ async function settleRows(client: Queryable, rows: readonly HeldRow[], now: Unix
     if (isOut !== wasOut) settled[isOut ? "removed" : "returned"]++;
   }
   const written = judged.filter(
-    ({ isNew, fields, isOut, wasOut, before, after }) =>
-      isNew || fields.length > 0 || isOut !== wasOut || !sameOrigin(before, after),
+    ({ row, isNew, fields, isOut, wasOut, before, after }) =>
+      isNew || fields.length > 0 || isOut !== wasOut || row.operator !== row.claimant || !sameOrigin(before, after),
   );
   await writeHeld(client, written, now);
   await writeChanges(client, judged.flatMap(changesOfRow), now);
@@ -98,6 +106,14 @@ function judge(row: HeldRow, now: UnixSeconds): Judged {
 function changesOfRow({ row, fields, isOut, wasOut }: Judged): Change[] {
   const endpointId = row.endpoint_id;
   const changes: Change[] = fields.map((change) => ({ ...change, endpointId }));
+  if (row.operator !== row.claimant)
+    changes.push({
+      endpointId,
+      field: "operator",
+      before: row.operator ?? undefined,
+      after: row.claimant ?? undefined,
+      source: "owner",
+    });
   if (isOut !== wasOut)
     changes.push({ endpointId, field: "listed", before: !wasOut, after: !isOut, source: row.newest_source });
   return changes;
@@ -136,6 +152,7 @@ async function writeHeld(client: Queryable, written: readonly Judged[], now: Uni
     written.map(({ after }) => JSON.stringify(after.origin)),
     written.map(({ row, isOut }) => (isOut ? (row.removed_at ?? now) : null)),
     now,
+    written.map(({ row }) => row.claimant),
   ]);
 }
 

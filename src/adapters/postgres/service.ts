@@ -25,6 +25,9 @@ export type Service = {
   origin: Record<string, Source>;
   sources: Source[];
   operator: string | undefined;
+  /** What the operator says to what is measured, and how many calls it disputes. */
+  reply: string | undefined;
+  disputeCount: number;
   listedAt: UnixSeconds;
   changedAt: UnixSeconds;
   belief: ServiceBelief | undefined;
@@ -51,6 +54,9 @@ export type ServicePage = ServiceFilter & { after: bigint; limit: number };
 
 const PRICE = "coalesce(b.price_msat, e.price_msat)";
 const SOURCES = `ARRAY(SELECT DISTINCT l.source FROM endpoint_listing l WHERE l.endpoint_id = e.endpoint_id AND l.gone_at IS NULL ORDER BY 1)`;
+const REPLY = `(SELECT r.text FROM endpoint_reply r WHERE r.endpoint_id = e.endpoint_id AND r.operator = e.operator
+  ORDER BY r.endpoint_reply_id DESC LIMIT 1)`;
+const DISPUTES = `(SELECT count(*)::int FROM endpoint_dispute d WHERE d.endpoint_id = e.endpoint_id AND d.operator = e.operator)`;
 /** Beyond it, how many there are is not counted. */
 export const MOST_COUNTED = 1_000;
 
@@ -59,7 +65,7 @@ export function serviceTable(database: Queryable) {
     /** In the order in which they were first listed: a page is not moved by what changes between two. */
     async services({ after, limit, ...filter }: ServicePage): Promise<Service[]> {
       const { text, values } = conditions(filter, [after, limit]);
-      const query = `SELECT e.*, ${PRICE} AS price, ${SOURCES} AS sources, b.probability, b.low, b.high, b.observations, b.newest_at
+      const query = `SELECT e.*, ${PRICE} AS price, ${SOURCES} AS sources, ${REPLY} AS reply, ${DISPUTES} AS disputes, b.probability, b.low, b.high, b.observations, b.newest_at
         FROM endpoint e LEFT JOIN endpoint_belief b USING (endpoint_id)
         WHERE e.removed_at IS NULL AND e.endpoint_id > $1 ${text} ORDER BY e.endpoint_id LIMIT $2`;
       const { rows } = await translated(database.query(query, values));
@@ -133,6 +139,8 @@ function serviceOf(row: Record<string, unknown>): Service {
     origin: row["origin"] as Record<string, Source>,
     sources: row["sources"] as Source[],
     operator: text("operator"),
+    reply: text("reply"),
+    disputeCount: row["disputes"] as number,
     listedAt: at("listed_at"),
     changedAt: at("changed_at"),
     belief: beliefOf(row),

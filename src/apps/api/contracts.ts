@@ -2,14 +2,26 @@
 import { type Msat, msat } from "../../core/units.ts";
 import { accountContracts } from "./account-operations.ts";
 import type { Contract } from "./operation.ts";
+import { disputeContract, replyContract, statementsContract } from "./routes/answer-evidence.ts";
 import { getCalibrationContract } from "./routes/get-calibration.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
 import { getNodeContract } from "./routes/get-node.ts";
 import { getServiceContract } from "./routes/get-service.ts";
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
 import { listCategoriesContract, listServicesContract } from "./routes/list-services.ts";
+import { amendServiceContract, registerServiceContract, withdrawServiceContract } from "./routes/register-service.ts";
 import { reportOutcomeContract } from "./routes/report-outcome.ts";
 import { resolveIntentContract } from "./routes/resolve-intent.ts";
+
+/** What operators do with their own endpoints, and what everybody may see of it. */
+export const operatorContracts: readonly Contract[] = [
+  registerServiceContract,
+  amendServiceContract,
+  withdrawServiceContract,
+  replyContract,
+  disputeContract,
+  statementsContract,
+];
 
 const DEFAULT_PRICE = msat(1_000n);
 
@@ -22,6 +34,7 @@ export function apiContracts(intentPrice: Msat = DEFAULT_PRICE, profilePrice: Ms
     searchNodesContract,
     listServicesContract,
     listCategoriesContract,
+    ...operatorContracts,
     getCalibrationContract,
     reportOutcomeContract,
     getHealthContract,

@@ -61,13 +61,18 @@ export function openApiDocument(contracts: readonly Contract[], facts: { origin:
           description: "L402 <base64 macaroon>:<hex preimage>, from a 402 challenge",
           "x-l402-scheme": "L402",
         },
+        nostr: {
+          type: "http",
+          scheme: "Nostr",
+          description: "NIP-98: a kind 27235 event that signs this URL, method and body, base64; good for one request",
+        },
       },
     },
   });
 }
 
 function describe(contract: Contract): ZodOpenApiOperationObject {
-  const { operation, summary, price, access, params, query, body, response, created } = contract;
+  const { operation, summary, price, access, signed, params, query, body, response, created } = contract;
   const sells = price !== undefined || access === "token-or-challenge";
   const problems = { content: { "application/problem+json": { schema: problem } } };
   return {
@@ -97,6 +102,10 @@ function describe(contract: Contract): ZodOpenApiOperationObject {
         },
         "425": { description: "Paid, and not settled yet: repeat after Retry-After", ...problems },
       }),
+      ...(signed && {
+        "401": { description: "No NIP-98 signature of this very request", ...problems },
+        "403": { description: "The endpoint's host does not name this key", ...problems },
+      }),
       ...(access && { "403": { description: "This token does not open this operation", ...problems } }),
       "400": { description: "Bad input; nothing was charged", ...problems },
       "503": { description: "Try again after Retry-After; nothing was charged", ...problems },
@@ -106,7 +115,8 @@ function describe(contract: Contract): ZodOpenApiOperationObject {
 }
 
 /** An empty requirement beside another says that it may be left out. */
-function securityOf({ price, access }: Contract): Record<string, string[]>[] {
+function securityOf({ price, access, signed }: Contract): Record<string, string[]>[] {
+  if (signed) return [{ nostr: [] }];
   if (access === "token-or-challenge") return [{}, { l402: [] }];
   return price === undefined && access === undefined ? [] : [{ l402: [] }];
 }

@@ -10,7 +10,7 @@ import type { Admitted, Gate } from "./l402-gate.ts";
 /** What is public about an operation. */
 export type Contract = {
   operation: string;
-  method: "get" | "post";
+  method: "get" | "post" | "patch" | "delete";
   /** Parts in braces are named by `params`. */
   path: string;
   params?: z.ZodObject;
@@ -18,6 +18,8 @@ export type Contract = {
   price?: Msat;
   /** A free operation on the account of a token: one is needed, or else none is and its holder is offered one (402). */
   access?: "token" | "token-or-challenge";
+  /** A free operation of whoever signs the request with a Nostr key (NIP-98). */
+  signed?: true;
   query?: z.ZodObject;
   body?: z.ZodType;
   /** Of a body that has several forms, the one that this is meant to be: what is wrong is then said of that one. */
@@ -87,21 +89,30 @@ async function readAsked(operation: Contract, request: Request, response: Respon
   return named || said ? Object.assign({}, named, said) : undefined;
 }
 
-/** What a free operation is asked: its body, or else its query, checked. @throws VALIDATION_FAILED */
+/** What a free operation is asked: its body, or else its query, with what its path names, checked. @throws VALIDATION_FAILED */
 export async function readInput(operation: Contract, request: Request, response: Response): Promise<unknown> {
   if (operation.body) return check(operation.body, await readJson(request, response));
-  return operation.query ? check(operation.query, request.query) : undefined;
+  const named = operation.params ? check(operation.params, request.params) : undefined;
+  const asked = operation.query ? check(operation.query, request.query) : undefined;
+  return named && asked ? { ...named, ...asked } : (asked ?? named);
 }
 
-/** Mounts the handler, and answers every other method with what is allowed. */
-export function mount(router: Router, operation: Contract, handler: RequestHandler): void {
+/** Mounts the handler, and answers every other method with what is allowed. `beside` are operations of the same path. */
+export function mount(
+  router: Router,
+  operation: Contract,
+  handler: RequestHandler,
+  beside: readonly Contract[] = [],
+): void {
   const { operation: name, method, path, price } = operation;
   // To Express a HEAD is a GET: nobody should pay for an answer without its body.
-  const served = method === "post" ? ["POST"] : price === undefined ? ["GET", "HEAD"] : ["GET"];
-  const allowed = [...served, "OPTIONS"].join(", ");
+  const served = method !== "get" ? [method.toUpperCase()] : price === undefined ? ["GET", "HEAD"] : ["GET"];
+  const others = beside.map((other) => other.method.toUpperCase());
+  const allowed = [...served, ...others, "OPTIONS"].join(", ");
   router.all(path.replaceAll("{", ":").replaceAll("}", ""), (request, response, next) => {
     response.locals["operation"] = name;
     if (served.includes(request.method)) return handler(request, response, next);
+    if (others.includes(request.method)) return next();
     response.set("Allow", allowed);
     throw new OracleError("METHOD_NOT_ALLOWED", `${request.method} is not offered here; use ${allowed}`);
   });
@@ -130,7 +141,7 @@ async function readJson(request: Request, response: Response): Promise<unknown> 
 }
 
 /** @throws VALIDATION_FAILED with each issue's path and message */
-function check(schema: z.ZodType, value: unknown): unknown {
+export function check(schema: z.ZodType, value: unknown): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issues = result.error.issues.slice(0, 20).map(({ path, message }) => ({ path: path.join("."), message }));

@@ -62,7 +62,7 @@ export function prelude({ events, isStopping }: { events: Events; isStopping: ()
     }
     if (inFlight > MAX_IN_FLIGHT) throw new OracleError("OVERLOADED", "too many requests are being answered");
     if (request.method !== "OPTIONS") return next();
-    response.setHeader("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS");
+    response.setHeader("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     response.setHeader("Access-Control-Allow-Headers", ACCEPTED);
     response.setHeader("Access-Control-Max-Age", ONE_DAY_SEC);
     response.status(204).end();

@@ -38,6 +38,7 @@ import { decodeMacaroon } from "../../core/macaroon/decode.ts";
 import { msat } from "../../core/units.ts";
 import { reportCalibration } from "../../oracle/prediction/report-calibration.ts";
 import { now } from "../clock.ts";
+import { openEgress } from "../egress.ts";
 import type { Events } from "../events.ts";
 import { serverHmac } from "../hmac.ts";
 import type { Running } from "../lifecycle.ts";
@@ -46,12 +47,14 @@ import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
 import { type AccountOperationsPorts, accountContracts, mountAccountOperations } from "./account-operations.ts";
 import { sweepInvoices } from "./challenges.ts";
+import { operatorContracts } from "./contracts.ts";
 import { rememberFound } from "./found-nodes.ts";
 import { createHealth } from "./health.ts";
 import { answerHttpFaults } from "./http-faults.ts";
 import { type Admitted, type GatePorts, l402Gate } from "./l402-gate.ts";
 import { mountFree, mountPaid } from "./operation.ts";
 import { operatorPorts } from "./operator-gate.ts";
+import { mountOperators } from "./operators.ts";
 import { startPredictionWriter } from "./prediction-writer.ts";
 import { followReceipts } from "./receipts.ts";
 import { readHolder, witnessOfHolder } from "./reporter.ts";
@@ -175,6 +178,19 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   for (const operation of free) mountFree(router, operation as Parameters<typeof mountFree>[1]);
   // After the free ones: what they call themselves is no node's or endpoint's name.
   mountPaid(router, gate, profile);
+  // Before the operation whose path has an id where these have a word.
+  const egress = openEgress(config, world.demo?.market.addresses);
+  let origin = config.PUBLIC_ORIGIN ?? "";
+  await mountOperators(router, {
+    database,
+    ask: egress.fetch,
+    local: world.demo?.market.addresses ?? [],
+    mostPerHost: config.ABSOLUTE_HOST_CAP_TOTAL,
+    origin: () => origin,
+    takeListing,
+    events,
+    now,
+  });
   mountPaid(router, gate, service);
   mountAccountOperations(router, ports, { priced: [intent, profile, service], keptAnswersSec: KEEP_ANSWERS_SEC });
 
@@ -185,10 +201,11 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const server = createHttpServer(app, timeouts);
   server.maxConnections = MAX_CONNECTIONS;
   answerHttpFaults(server);
-  const origin = await listen(server, config.HOST, config.PORT);
+  const address = await listen(server, config.HOST, config.PORT);
+  origin = config.PUBLIC_ORIGIN ?? address;
   router.use(
-    documentsRouter([intent, profile, service, ...free, ...accountContracts], {
-      origin: config.PUBLIC_ORIGIN ?? origin,
+    documentsRouter([intent, profile, service, ...free, ...operatorContracts, ...accountContracts], {
+      origin,
       version: VERSION,
       nodePubkey: health.nodePubkey,
       verifications: { index402: config.INDEX402_VERIFICATION, l402Directory: config.L402_DIRECTORY_VERIFICATION },
@@ -197,15 +214,16 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const beat = startBeat(database, charges, events);
   const receipts = followReceipts({ database, nodes: lnd.each(), events });
   const invoices = sweepInvoices(database, events);
-  events.log.info({ origin }, "api listens");
+  events.log.info({ origin: address }, "api listens");
 
   return {
     name: "api",
-    origin,
+    origin: address,
     async stop() {
       stopping = true;
       clearInterval(beat);
       await drain(server);
+      egress.close();
       await charges.end(now()).catch((error: unknown) => events.failed("end of the tills", error));
       await predictions.stop();
       await verdicts.close();

@@ -10,6 +10,7 @@ import { askEndpoint } from "../endpoint-calls.ts";
 import type { LndNodes } from "../lnd-nodes.ts";
 import { payingNodes } from "../payments.ts";
 import type { Start } from "../world.ts";
+import { checkClaimsJob } from "./jobs/check-claims.ts";
 import { importCatalogueJob } from "./jobs/import-catalogue.ts";
 import { probeEndpointsQueue } from "./jobs/probe-endpoints.ts";
 import { rateEndpointsJob } from "./jobs/rate-endpoints.ts";
@@ -52,6 +53,7 @@ export function endpointWork(deps: Start & { database: Database; lnd: LndNodes }
   return {
     jobs: [
       importCatalogueJob({ database, ask: egress.fetch, rules, local, events, signal }),
+      checkClaimsJob({ database, ask: egress.fetch, mostPerHost: config.ABSOLUTE_HOST_CAP_TOTAL, signal }),
       rateEndpointsJob({ database, signal }),
     ],
     queue,

@@ -78,6 +78,11 @@ const service = z.object({
   sources: z.array(source).meta({ description: "Who lists it now" }),
   origin: z.record(z.string(), source).meta({ description: "Whose word each field is" }),
   operator: hash.nullable().meta({ description: "Nostr key that proved to run the host" }),
+  reply: z.string().nullable().meta({ description: "The operator's word to what is measured" }),
+  disputeCount: z
+    .int()
+    .min(0)
+    .meta({ description: "Calls that the operator disputes: GET /api/services/{id}/statements" }),
   listedAt: unixTime,
   changedAt: unixTime,
   belief: z
@@ -184,6 +189,7 @@ function presentService({ place: _place, ...given }: Service): z.infer<typeof se
     announcedPriceMsat: announcedPrice === undefined ? null : String(announcedPrice),
     payee: rest.payee ?? null,
     operator: rest.operator ?? null,
+    reply: rest.reply ?? null,
     promised: promised ?? null,
     belief: belief ? { ...belief, newestAt: belief.newestAt ?? null } : null,
   };
