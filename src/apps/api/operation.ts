@@ -1,4 +1,5 @@
 /** An operation of the API: its contract, from which validation, mounting and the OpenAPI document all follow. */
+import type { IncomingMessage } from "node:http";
 import express, { type Request, type RequestHandler, type Response, type Router } from "express";
 import type { z } from "zod";
 import { OracleError } from "../../core/errors.ts";
@@ -45,7 +46,17 @@ export type PaidOperation<Body, Prepared, Answer> = Contract & {
 };
 
 const BODY_LIMIT = "64kb";
-const parseJson = express.json({ limit: BODY_LIMIT, strict: true, type: ["application/json", "application/*+json"] });
+/** What a signature is about: a body that was parsed and written again is another one. */
+const rawBodies = new WeakMap<IncomingMessage, Uint8Array>();
+const parseJson = express.json({
+  limit: BODY_LIMIT,
+  strict: true,
+  type: ["application/json", "application/*+json"],
+  verify: (request, _response, bytes) => void rawBodies.set(request, bytes),
+});
+
+/** The bytes of a JSON body that was read; undefined before, and where there was none. */
+export const rawBodyOf = (request: Request): Uint8Array | undefined => rawBodies.get(request);
 
 export function mountFree<Input, Answer>(router: Router, operation: FreeOperation<Input, Answer>): void {
   const handler: RequestHandler = async (request, response) => {

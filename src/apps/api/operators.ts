@@ -1,12 +1,10 @@
 /** What operators do with their own endpoints, mounted together: claims that their hosts prove, replies and disputes. */
 import type { Router } from "express";
 import type { GuardedClient } from "../../adapters/http/guarded-client.ts";
-import { loadEventCrypto } from "../../adapters/nostr/wasm.ts";
 import { claimTable } from "../../adapters/postgres/claim.ts";
 import type { Database } from "../../adapters/postgres/connect.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { replyTable } from "../../adapters/postgres/reply.ts";
-import { signedRequestTable } from "../../adapters/postgres/signed-request.ts";
 import { isPublicName } from "../../core/endpoint/public-host.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { UnixSeconds } from "../../core/units.ts";
@@ -14,10 +12,9 @@ import type { LimitPorts, TakeOne } from "./hold-to-limit.ts";
 import { mountFree } from "./operation.ts";
 import { disputeOperation, getStatements, replyOperation } from "./routes/answer-evidence.ts";
 import { registerOperations } from "./routes/register-service.ts";
-import { mountSigned } from "./signed-door.ts";
+import { mountSigned, type SignedDoorPorts } from "./signed-door.ts";
 
-/** In a minute: signed requests of an address range; and questions to hosts on behalf of one key, and to one host. */
-const SIGNED_PER_MINUTE = 60;
+/** In a minute: questions to hosts on behalf of one key, and to one host. */
 const PROOFS_PER_KEY = 10;
 const PROOFS_PER_HOST = 10;
 
@@ -28,17 +25,14 @@ export type OperatorPorts = {
   local: readonly string[];
   /** Endpoints of one host that its operator may register. */
   mostPerHost: number;
-  /** The origin under which clients reach this api; asked at each request. */
-  origin(): string;
+  door: SignedDoorPorts;
   takeListing: TakeOne;
   events: LimitPorts["events"];
   now(): UnixSeconds;
 };
 
-export async function mountOperators(router: Router, ports: OperatorPorts): Promise<void> {
-  const { database, ask, local, mostPerHost, origin, takeListing, events, now } = ports;
-  const { verify } = await loadEventCrypto();
-  const takeSigned = prefixLimit(database, "signed", SIGNED_PER_MINUTE).take;
+export function mountOperators(router: Router, ports: OperatorPorts): void {
+  const { database, ask, local, mostPerHost, door, takeListing, events, now } = ports;
   const byKey = prefixLimit(database, "claim-key", PROOFS_PER_KEY);
   const byHost = prefixLimit(database, "claim-host", PROOFS_PER_HOST);
   const register = {
@@ -60,7 +54,6 @@ export async function mountOperators(router: Router, ports: OperatorPorts): Prom
     now,
   };
   const replies = { ...replyTable(database), now };
-  const door = { ...signedRequestTable(database), origin, verify, takeSigned, events, now };
   mountSigned(router, door, registerOperations(register));
   mountSigned(router, door, [replyOperation(replies)]);
   mountSigned(router, door, [disputeOperation(replies)]);

@@ -43,7 +43,7 @@ export function mountSigned(
       response.set("Cache-Control", "no-store");
       const caller = watchCaller(response);
       const body = await readBody(request, response);
-      const pubkey = await admit(ports, body, request, response);
+      const pubkey = await readSigner(ports, body, request, response);
       const named = operation.params ? (check(operation.params, request.params) as object) : {};
       const given = operation.body ? (check(operation.body, parse(body)) as object) : {};
       const input = { ...named, ...given } as never;
@@ -54,8 +54,8 @@ export function mountSigned(
   }
 }
 
-/** The key that signed the request. @throws SIGNATURE_REQUIRED, RATE_LIMITED */
-async function admit(
+/** The key that signed the request, whose body was these bytes. @throws SIGNATURE_REQUIRED, RATE_LIMITED */
+export async function readSigner(
   ports: SignedDoorPorts,
   body: Uint8Array | undefined,
   request: Request,

@@ -52,12 +52,13 @@ import { rememberFound } from "./found-nodes.ts";
 import { createHealth } from "./health.ts";
 import { answerHttpFaults } from "./http-faults.ts";
 import { type Admitted, type GatePorts, l402Gate } from "./l402-gate.ts";
+import { openSignedDoor } from "./open-signed-door.ts";
 import { mountFree, mountPaid } from "./operation.ts";
 import { operatorPorts } from "./operator-gate.ts";
 import { mountOperators } from "./operators.ts";
 import { startPredictionWriter } from "./prediction-writer.ts";
 import { followReceipts } from "./receipts.ts";
-import { readHolder, witnessOfHolder } from "./reporter.ts";
+import { readReporter, witnessOfHolder } from "./reporter.ts";
 import { getCalibration } from "./routes/get-calibration.ts";
 import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
@@ -155,6 +156,8 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const takeListing = prefixLimit(database, "services", SERVICE_LISTS_PER_MINUTE).take;
   const catalogue = { ...serviceTable(database), takeListing, events };
   const service = getService({ ...endpointProfileTable(database), now }, msat(config.PROFILE_PRICE_MSAT));
+  let origin = config.PUBLIC_ORIGIN ?? "";
+  const door = await openSignedDoor(database, { origin: () => origin, events, now });
   const free = [
     getHealth(source),
     getLiveness(),
@@ -167,7 +170,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     reportOutcome({
       ...reportTable(database),
       ...endpointReportTable(database),
-      readReporter: async (request, operation) => readHolder(ports, request, operation),
+      readReporter: (request, response, operation) => readReporter({ ...ports, door }, request, response, operation),
       takeReport: prefixLimit(database, "report", REPORTS_PER_MINUTE).take,
       newAttempt: () => randomBytes(32).toString("hex"),
       now,
@@ -180,13 +183,12 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   mountPaid(router, gate, profile);
   // Before the operation whose path has an id where these have a word.
   const egress = openEgress(config, world.demo?.market.addresses);
-  let origin = config.PUBLIC_ORIGIN ?? "";
-  await mountOperators(router, {
+  mountOperators(router, {
     database,
     ask: egress.fetch,
     local: world.demo?.market.addresses ?? [],
     mostPerHost: config.ABSOLUTE_HOST_CAP_TOTAL,
-    origin: () => origin,
+    door,
     takeListing,
     events,
     now,

@@ -86,7 +86,7 @@ export type ReportPorts = PaymentReportPorts &
     /** Counts one report against an address range. */
     takeReport: TakeOne;
     /** Who reports, when the request shows it. @throws when it shows something that does not hold */
-    readReporter(request: Request, operation: Contract): Promise<Reporter | undefined>;
+    readReporter(request: Request, response: Response, operation: Contract): Promise<Reporter | undefined>;
   };
 
 export function reportOutcome(ports: ReportPorts): FreeOperation<Body, Answer> {
@@ -129,7 +129,7 @@ async function serveCall(
   response: Response,
 ): Promise<Answer> {
   const { endpoint, method, stage, good, code = "REPORTED", calledAt, latencyMs } = report;
-  const reporter = await ports.readReporter(request, reportOutcomeContract);
+  const reporter = await ports.readReporter(request, response, reportOutcomeContract);
   // What a reporter is told depends on who it is.
   response.vary("Authorization");
   const at = calledAt === undefined ? ports.now() : unixSeconds(calledAt);
