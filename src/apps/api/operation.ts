@@ -155,7 +155,18 @@ async function readJson(request: Request, response: Response): Promise<unknown> 
 export function check(schema: z.ZodType, value: unknown): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issues = result.error.issues.slice(0, 20).map(({ path, message }) => ({ path: path.join("."), message }));
+  const issues = result.error.issues
+    .flatMap(ofNearest)
+    .slice(0, 20)
+    .map(({ path, message }) => ({ path: path.join("."), message }));
   const summary = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ");
   throw new OracleError("VALIDATION_FAILED", summary, { cause: issues });
+}
+
+/** Of several forms that were all missed, what is wrong with the one that has all members that were sent, or else the least. */
+function ofNearest(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return [issue];
+  const isForeign = (issues: readonly z.core.$ZodIssue[]) => issues.some(({ code }) => code === "unrecognized_keys");
+  const rated = issue.errors.map((issues) => ({ issues, misses: issues.length + (isForeign(issues) ? 1_000 : 0) }));
+  return rated.reduce((nearest, each) => (each.misses < nearest.misses ? each : nearest)).issues;
 }

@@ -52,4 +52,4 @@ test("what failed every try is told, and put back when asked", async () => {
   ]);
   const unknown = await jobs("--retry", "nothing");
   expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining("there is no queue nothing")]);
-}, 60_000);
+}, 180_000);

@@ -208,3 +208,15 @@ test("an address range reports so often in a minute and no more", async () => {
   expect(refused).toHaveLength(2);
   expect(Number(refused[0]!.headers.get("retry-after"))).toBeGreaterThan(0);
 });
+
+test.each([
+  [{ endpoint: "zz", method: "GET", stage: "delivery", good: false }, /^endpoint: /],
+  [{ endpoint: "ab".repeat(32), method: "GET", stage: "taste", good: false }, /^stage: /],
+  [{ endpoint: "ab".repeat(32), method: "GET", stage: "delivery", good: "no" }, /^good: /],
+  [{ predictionId: "x", outcome: "arrived" }, /^predictionId: /],
+  [{}, /^predictionId: .*outcome: /],
+])("%o is refused for what is wrong with it, whichever of the two forms it is", async (body, detail) => {
+  const answer = await report(body);
+  expect(answer).toMatchObject({ status: 400, code: "VALIDATION_FAILED" });
+  expect(answer.body.detail).toMatch(detail);
+});
