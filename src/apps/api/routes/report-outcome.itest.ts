@@ -218,5 +218,5 @@ test.each([
 ])("%o is refused for what is wrong with it, whichever of the two forms it is", async (body, detail) => {
   const answer = await report(body);
   expect(answer).toMatchObject({ status: 400, code: "VALIDATION_FAILED" });
-  expect(answer.body.detail).toMatch(detail);
+  expect(answer.body["detail"]).toMatch(detail);
 });
