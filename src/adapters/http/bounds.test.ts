@@ -31,13 +31,13 @@ test.each([
   { times: 100, name: "gzip bombs of 20 MB", serve: sayAndEnd(lengthy), want: "body-too-large" },
   { times: 100, name: "bodies for ever", serve: flood(ok(), Buffer.alloc(65_536)), want: "body-too-large" },
   {
-    times: 20,
+    times: 5,
     name: "headers for ever",
     serve: flood("HTTP/1.1 200 OK\r\n", "X-A: b\r\n".repeat(1_000)),
     want: "headers-too-large",
   },
   {
-    times: 20,
+    times: 5,
     name: "chunks of one byte for ever",
     serve: flood(ok("Transfer-Encoding: chunked"), "1\r\na\r\n".repeat(1_000)),
     want: "protocol",
