@@ -36,8 +36,8 @@ export type FeedContext = {
   mayList(url: URL): boolean;
 };
 
-/** The most listings of one document. */
-const MOST_LISTINGS = 5_000;
+/** The most items of one document that are looked at: reading URLs takes time, and nobody else's work waits for a list. */
+const MOST_ITEMS = 5_000;
 
 /** A path of a document that names many: placeholders in any spelling, wildcards, regular expressions. */
 const PATTERN_PATH = /[*^\\|<>[\]()]|\$$/;
@@ -69,7 +69,9 @@ export function openFunnel(
   const counts = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
   const listings = new Map<string, Listing>();
 
+  let judged = 0;
   const judge = (offer: Offer): Outcome => {
+    if (judged++ >= MOST_ITEMS) return "over_cap";
     const endpoint = urlOf(offer);
     if (typeof endpoint === "string") return endpoint;
     const url = new URL(endpoint.url);
@@ -82,7 +84,6 @@ export function openFunnel(
     if (claim.price === 0n) return "free";
     const key = `${verb} ${endpoint.id}`;
     const earlier = listings.get(key);
-    if (!earlier && listings.size === MOST_LISTINGS) return "over_cap";
     listings.set(key, earlier ? withSchemes(earlier, claim) : { endpoint, method: verb, ...listingOf(from), claim });
     if (earlier) return "duplicate";
     return claim.schemes && !claim.schemes.includes("l402") ? "other_scheme" : "listed";
