@@ -37,7 +37,7 @@ test("what failed every try is told, and put back when asked", async () => {
     { jobs: [], queues: [queue] },
     { onDone: () => undefined, onFailed: (job) => void failed.push(job) },
   );
-  await expect.poll(() => failed, { timeout: 20_000 }).toEqual(["errands"]);
+  await expect.poll(() => failed).toEqual(["errands"]);
   await running.stop();
 
   const told = await jobs();
@@ -52,4 +52,4 @@ test("what failed every try is told, and put back when asked", async () => {
   ]);
   const unknown = await jobs("--retry", "nothing");
   expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining("there is no queue nothing")]);
-}, 180_000);
+});
