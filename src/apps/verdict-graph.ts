@@ -18,6 +18,7 @@ import { sampleWorldsInSteps, WORLD_SEED } from "../core/graph/worlds.ts";
 import type { BeliefVersion, StatedBelief } from "../core/intent/decision.ts";
 import { type Grounds, NO_GROUNDS } from "../core/intent/evidence.ts";
 import { createIntentWorld, type IntentWorld, refreshIntentWorld, stateBelief } from "../core/intent/resolve-intent.ts";
+import { forgetFit, openBeliefMemory } from "../core/probe/belief-memory.ts";
 import { type Belief, believeInSteps } from "../core/probe/believe.ts";
 import { type ProfileGround, prepareProfilesInSteps } from "../core/profile/ground.ts";
 import { makeProfileInSteps, type ProfileRequest } from "../core/profile/make-profile.ts";
@@ -47,6 +48,7 @@ export function createVerdictGraph() {
   let digest: Uint8Array = new Uint8Array();
   let profiles: { ground: ProfileGround; version: BeliefVersion } | undefined;
   const book = openEvidenceBook();
+  const memory = openBeliefMemory();
 
   const believeOf = (graph: ChannelGraph, graphAt: UnixSeconds, known?: Uint32Array): Promise<Belief> => {
     let peers = known;
@@ -54,7 +56,7 @@ export function createVerdictGraph() {
       peers ??= independentPeers(graph);
       return peers;
     };
-    return inSteps(believeInSteps(graph, book.read(), { now: book.version().at, graphAt }, peersOf));
+    return inSteps(believeInSteps(graph, book.read(), { now: book.version().at, graphAt }, peersOf, memory));
   };
   const groundsOf = ({ told }: Belief): Grounds => ({ version: book.version(), told });
   const loaded = (): LoadedGraph => {
@@ -117,6 +119,7 @@ export function createVerdictGraph() {
       const takenAt = steps.at(-1)?.takenAt ?? world.takenAt;
       if (changes.every(isInPlace(live)) && !isOverruled(belief, takenAt)) {
         for (const change of changes) live.apply(change);
+        if (changes.length > 0) forgetFit(memory);
         world = refreshIntentWorld(world, touchedBy(live, changes), toHex(named), takenAt);
       } else {
         const next = openLiveGraph(live.graph);

@@ -14,20 +14,34 @@ export type RecentEvidence = {
   at(now: UnixSeconds): readonly Evidence[];
 };
 
+/** By when it was observed, and by place within a second. */
+const inOrder = (a: PlacedEvidence, b: PlacedEvidence): number =>
+  a.evidence.observedAt - b.evidence.observedAt || (a.position < b.position ? -1 : 1);
+
 /** Holds nothing yet. What has left the window is forgotten with the next reading: instants must not go back. */
 export function openRecentEvidence(windowSec: number, limit: number): RecentEvidence {
-  const held = new Map<bigint, PlacedEvidence>();
+  const held = new Set<bigint>();
+  let entries: PlacedEvidence[] = [];
+  let isOrdered = true;
   return {
-    add(entries) {
-      for (const entry of entries) held.set(entry.position, entry);
+    add(news) {
+      for (const entry of news) {
+        if (held.has(entry.position)) continue;
+        held.add(entry.position);
+        // Most comes in the order it was observed in: then there is nothing to sort.
+        const last = entries.at(-1);
+        isOrdered &&= last === undefined || inOrder(last, entry) < 0;
+        entries.push(entry);
+      }
     },
     at(now) {
-      for (const [position, { evidence }] of held) if (evidence.observedAt < now - windowSec) held.delete(position);
-      const ordered = [...held.values()].sort(
-        (a, b) => a.evidence.observedAt - b.evidence.observedAt || (a.position < b.position ? -1 : 1),
-      );
-      for (const { position } of ordered.splice(0, Math.max(0, ordered.length - limit))) held.delete(position);
-      return ordered.map(({ evidence }) => evidence);
+      if (!isOrdered) entries.sort(inOrder);
+      isOrdered = true;
+      const inWindow = entries.findIndex(({ evidence }) => evidence.observedAt >= now - windowSec);
+      const from = Math.max(inWindow < 0 ? entries.length : inWindow, entries.length - limit);
+      for (const { position } of entries.slice(0, from)) held.delete(position);
+      if (from > 0) entries = entries.slice(from);
+      return entries.map(({ evidence }) => evidence);
     },
   };
 }

@@ -11,6 +11,7 @@ import type { PairFact } from "../graph/pair-facts.ts";
 import { type FittedPrior, offlineRatio } from "../graph/prior.ts";
 import { type Beliefs, type ChannelBelief, usableMsat } from "../graph/worlds.ts";
 import type { UnixSeconds } from "../units.ts";
+import { openBeliefMemory, recallArc, recallFit, rememberGraph } from "./belief-memory.ts";
 import { believeNodes, type Sighting } from "./believe-nodes.ts";
 import { arcsBetween, findArc } from "./find-arc.ts";
 import { fitPriorInSteps } from "./fit-prior.ts";
@@ -75,7 +76,9 @@ export function* believeInSteps(
   evidence: Iterable<Evidence>,
   times: BeliefTimes,
   peersOf: () => Uint32Array,
+  memory = openBeliefMemory(),
 ): Generator<void, Belief> {
+  rememberGraph(memory, graph);
   const channels = new Map<number, ChannelBelief>();
   const sightings = new Map<number, Sighting>();
   /** By node: the age of the newest report that it was paid. No sample of anything, so no part of the fit. */
@@ -85,7 +88,13 @@ export function* believeInSteps(
   const blockedSince = new Map<number, UnixSeconds>();
   const told = { channels: new Map<number, Told>(), nodes: new Map<number, Told>() };
   const fitsUntil = times.now - (times.now % FIT_STEP_SEC);
-  const learnt = () => fitPriorInSteps(graph, peersOf, channels, looked);
+  const ground = {
+    now: times.now,
+    count: 0,
+    first: undefined as Evidence | undefined,
+    last: undefined as Evidence | undefined,
+  };
+  const learnt = () => recallFit(memory, { ...ground }, () => fitPriorInSteps(graph, peersOf, channels, looked));
   const sight = (key: string, { source, observedAt }: Evidence, sighting: Sighting) => {
     const node = findNodeHex(graph, key);
     if (node >= 0 && source === "report") reports.set(node, sighting.ageSec);
@@ -103,11 +112,14 @@ export function* believeInSteps(
     const ageSec = Math.max(0, times.now - observedAt);
     if (ageSec > EVIDENCE_WINDOW_SEC) continue;
     if (observedAt >= fitsUntil) prior ??= yield* learnt();
+    ground.count += 1;
+    ground.first ??= each;
+    ground.last = each;
     const weight = Math.min(WEIGHT_CEILING, Math.max(WEIGHT_FLOOR, 2 ** (-ageSec / BOUND_HALF_LIFE_SEC)));
     switch (seen.kind) {
       case "holds-at-least":
       case "holds-below": {
-        const arc = findArc(graph, seen);
+        const arc = recallArc(memory, graph, seen);
         if (arc < 0) break;
         const [amountMsat, isLeast] = [Number(seen.amount), seen.kind === "holds-at-least"];
         narrow(channels, graph, { arc, amountMsat, isLeast }, weight);
