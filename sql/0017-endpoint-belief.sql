@@ -71,9 +71,9 @@ CREATE INDEX endpoint_belief_cheapest ON endpoint_belief (floor_cost, endpoint_i
   WHERE listed AND verdict <> 'avoid' AND floor_cost IS NOT NULL;
 -- And what might be worth a try.
 CREATE INDEX endpoint_belief_hope ON endpoint_belief (category, hope_cost, endpoint_id)
-  WHERE listed AND verdict = 'insufficient' AND hope_cost IS NOT NULL;
+  WHERE listed AND verdict <> 'avoid' AND hope_cost IS NOT NULL;
 CREATE INDEX endpoint_belief_hopeful ON endpoint_belief (hope_cost, endpoint_id)
-  WHERE listed AND verdict = 'insufficient' AND hope_cost IS NOT NULL;
+  WHERE listed AND verdict <> 'avoid' AND hope_cost IS NOT NULL;
 -- What nobody knows the price of has no cost: it comes last, for those who want it.
 CREATE INDEX endpoint_belief_unpriced ON endpoint_belief (category, low DESC, endpoint_id)
   WHERE listed AND verdict <> 'avoid' AND floor_cost IS NULL;

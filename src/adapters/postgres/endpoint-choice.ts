@@ -25,7 +25,7 @@ const COUNTED = 300;
 const KINDS = {
   priced: { of: ["verdict <> 'avoid'", "floor_cost IS NOT NULL"], order: "floor_cost, endpoint_id" },
   unpriced: { of: ["verdict <> 'avoid'", "floor_cost IS NULL"], order: "low DESC, endpoint_id" },
-  hopeful: { of: ["verdict = 'insufficient'", "hope_cost IS NOT NULL"], order: "hope_cost, endpoint_id" },
+  hopeful: { of: ["verdict <> 'avoid'", "hope_cost IS NOT NULL"], order: "hope_cost, endpoint_id" },
 };
 
 export function endpointChoiceTable(database: Queryable) {

@@ -25,7 +25,7 @@ export type RankedRow = Offer & {
   readonly paymentSeen: Tally;
 };
 
-/** What might be worth a try. */
+/** What might be worth a try: what it would cost if all that is not known were for the best. */
 export type HopefulRow = RankedRow & { readonly hopeMsat: number };
 
 /** Endpoints of which there are enough. */

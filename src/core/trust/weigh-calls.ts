@@ -22,8 +22,8 @@ type Standing = {
 /** (2q − 1)² for a word that is right with probability q: 1, .85, .65, .55. */
 const STANDING: Record<CallSource, Standing> = {
   probe: { weight: 1, mostGood: Number.POSITIVE_INFINITY, mostBad: Number.POSITIVE_INFINITY, stages: STAGES },
-  // Who owns an endpoint pays himself, for the routing alone: what is good weighs less in sum than what is bad.
-  proven: { weight: 0.49, mostGood: 4, mostBad: 8, stages: STAGES },
+  // Who owns an endpoint pays himself, for the routing alone, so what is good weighs less in sum; what is bad may outweigh all that we saw.
+  proven: { weight: 0.49, mostGood: 8, mostBad: 20, stages: STAGES },
   holder: { weight: 0.09, mostGood: 0.5, mostBad: 0.5, stages: STAGES },
   // A stranger is believed about nothing that only a payer sees.
   signed: { weight: 0.01, mostGood: 0.05, mostBad: 0.05, stages: ["challenge", "invoice"] },

@@ -1,6 +1,6 @@
 /** Endpoints for one caller, by what a good answer will cost it: exactly those that looking at all of them would give. */
 import { type Candidate, choose, openCrowd } from "../../core/choice/choose.ts";
-import { expectedCost, paymentLowOf } from "../../core/choice/cost.ts";
+import { expectedCost, hopedCost, paymentLowOf } from "../../core/choice/cost.ts";
 import type { Excluded, HopefulRow, RankedRow, Wanted } from "../../core/choice/question.ts";
 import type { Approached, ApproachRequest } from "../../core/intent/approach.ts";
 
@@ -26,11 +26,11 @@ export type ChosenRow = {
   readonly costMsat: number | undefined;
   /** Undefined for a caller or payee that is in no graph, or when nobody was named. */
   readonly approached: Approached | undefined;
-  /** Too little is known of it, and it might be the best. */
+  /** It may be better than the best, by what is not known of it. */
   readonly explore: boolean;
 };
 
-/** What was read at first: `rows` of the cheapest, and of those of which too little is known the most promising. */
+/** What was read at first: `rows` of the cheapest, and of those with the lowest hoped-for costs. */
 export type FirstLook = { readonly page: readonly RankedRow[]; readonly hopeful: readonly HopefulRow[] };
 
 export type ChooseRequest = {
@@ -50,7 +50,7 @@ const HOPEFUL = 8;
 
 /** How much is read at first for a question. */
 export function sizesOf({ limit, explore }: { limit: number; explore: boolean }): { rows: number; hopeful: number } {
-  return { rows: FIRST_PAGE * (limit + 1), hopeful: explore ? HOPEFUL : 0 };
+  return { rows: FIRST_PAGE * (limit + 1), hopeful: explore ? HOPEFUL + limit : 0 };
 }
 
 /** Rows without a price that are read for one that is shown: some are of one operator. */
@@ -69,10 +69,12 @@ export async function chooseEndpoints(
   const chosen = isShort
     ? addUnpriced(ranked.chosen, await ports.unpriced(wanted, MANY * limit), limit)
     : [...ranked.chosen];
-  const newcomer = pickHopeful(chosen, look.hopeful, ports.random());
-  if (!newcomer) return { chosen, repeats };
+  const best = chosen[0]?.costMsat ?? Number.POSITIVE_INFINITY;
+  const told = chosen.map((each, i) => ({ ...each, explore: i > 0 && (hopedCost(each.row) ?? best) < best }));
+  const newcomer = pickHopeful(chosen, look.hopeful, best, ports.random());
+  if (!newcomer) return { chosen: told, repeats };
   const [read] = await priceFor(ports, caller, [newcomer]);
-  return { chosen: [...chosen.slice(0, Math.max(limit - 1, 0)), { ...read!, explore: true }], repeats };
+  return { chosen: [...told.slice(0, limit - 1), { ...read!, explore: true }], repeats };
 }
 
 async function rank(
@@ -125,11 +127,11 @@ async function priceFor(ports: ChoosePorts, caller: string | undefined, rows: re
 function pickHopeful(
   chosen: readonly ChosenRow[],
   hopeful: readonly HopefulRow[],
+  best: number,
   random: number,
 ): HopefulRow | undefined {
-  const best = chosen[0]?.costMsat ?? Number.POSITIVE_INFINITY;
   const shown = new Set(chosen.map(({ row }) => row.id));
-  const able = hopeful.filter(({ id, hopeMsat }) => !shown.has(id) && hopeMsat < best);
+  const able = hopeful.filter(({ id, hopeMsat }) => !shown.has(id) && hopeMsat < best).slice(0, HOPEFUL);
   return able[Math.floor(random * able.length)];
 }
 

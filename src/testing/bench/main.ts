@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import os from "node:os";
+import { benchAttacks } from "./attacks.ts";
 import { benchColdStart } from "./cold-start.ts";
 import { benchEgress } from "./egress.ts";
 import { benchEndpoints } from "./endpoints.ts";
@@ -22,6 +23,7 @@ const BENCHES = {
   oracle: benchOracle,
   egress: benchEgress,
   endpoints: benchEndpoints,
+  attacks: benchAttacks,
   probes: benchProbes,
   cold: benchColdStart,
 };

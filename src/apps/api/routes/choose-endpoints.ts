@@ -33,7 +33,7 @@ export const choiceQuestion = z
     caller: subject.optional().meta({ description: "The node that would pay; default a typical one" }),
     limit: z.int().min(1).max(20).default(5),
     explore: z.boolean().default(true).meta({
-      description: "Whether the last place may be one of which too little is known, and which might be the best",
+      description: "Whether the last place may be one that might be the best, by what is not known of it",
     }),
     includeUnknown: z.boolean().default(false).meta({
       description: "Offer those of unknown price as well, last; and let those of unknown latency pass maxLatencyMs",
@@ -84,7 +84,7 @@ const candidate = z.object({
   operator: hash.nullable().meta({ description: "The Nostr key that proved to run its host" }),
   sources: z.array(z.string()).meta({ description: "Who lists it" }),
   reasons: z.array(z.object({ code: z.string(), text: z.string() })),
-  explore: z.boolean().meta({ description: "True: too little is known of it, and it might be the best" }),
+  explore: z.boolean().meta({ description: "True: it might be the best, by what is not known of it" }),
   ratedAt: unixTime,
 });
 export const choiceAnswer = z.object({
