@@ -21,12 +21,15 @@ export function openDatabase(options: {
   url: string;
   maxConnections: number;
   onError: (error: Error) => void;
+  /** For statements that an index serves whatever their values: each is planned once per connection, and not with every call. */
+  plansOnce?: boolean;
 }): Database {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.maxConnections,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
+    ...(options.plansOnce && { options: "-c plan_cache_mode=force_generic_plan" }),
     statement_timeout: STATEMENT_TIMEOUT_MS,
     // A process that stops in the middle of a transaction must not hold the rows of the others.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,

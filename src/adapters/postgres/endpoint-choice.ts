@@ -28,12 +28,14 @@ const KINDS = {
   hopeful: { of: ["verdict <> 'avoid'", "hope_cost IS NOT NULL"], order: "hope_cost, endpoint_id" },
 };
 
-export function endpointChoiceTable(database: Queryable) {
+/** `planned` keeps its plans, which serve as long as no words are looked for: which index is best depends on the words. */
+export function endpointChoiceTable(database: Queryable, planned: Queryable) {
   const ask = async (wanted: Wanted, text: string, values: unknown[]) => {
-    // The same conditions are one prepared statement. With keywords there is none: which index is best depends on the words.
-    const isNamed = wanted.keywords.length === 0;
-    const { rows } = await translated(database.query({ ...(isNamed && { name: nameOf(text) }), text, values }));
-    return rows[0];
+    const asked =
+      wanted.keywords.length === 0
+        ? planned.query({ name: nameOf(text), text, values })
+        : database.query({ text, values });
+    return (await translated(asked)).rows[0];
   };
 
   return {

@@ -76,6 +76,8 @@ import { watchVerdicts } from "./verdicts.ts";
 const REQUEST_TIMEOUT_MS = 30_000;
 /** One for each till, and some for refunds and sweeps. */
 const LEDGER_CONNECTIONS = 6;
+/** For choosing endpoints: a question is two short statements. */
+const PLANNED_CONNECTIONS = 6;
 /** Beyond it a new connection is dropped at once, so that sockets cannot use up the file descriptors. */
 const MAX_CONNECTIONS = 5_000;
 /** A process that was not heard of for so long died: no call runs longer than its request may. */
@@ -125,6 +127,12 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     maxConnections: LEDGER_CONNECTIONS,
     onError: (error) => events.failed("ledger connection", error),
   });
+  const planned = openDatabase({
+    url: world.databaseUrl,
+    maxConnections: PLANNED_CONNECTIONS,
+    onError: (error) => events.failed("database connection", error),
+    plansOnce: true,
+  });
   const charges = chargeTable(ledger);
   const ports = gatePorts(config, world.l402MacaroonSecret, { database, charges }, lnd, events);
   const gate = l402Gate(ports);
@@ -140,8 +148,8 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     void noteAsked(database, asked).catch((error: unknown) => events.failed("noting who was told", error));
   };
   const services = {
-    ...endpointChoiceTable(database),
-    ...endpointDetailTable(database),
+    ...endpointChoiceTable(database, planned),
+    ...endpointDetailTable(planned),
     find,
     approach: verdicts.approach,
     random: Math.random,
@@ -233,6 +241,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
       await receipts.stop();
       lnd.close();
       await ledger.end();
+      await planned.end();
       await database.end();
     },
   };

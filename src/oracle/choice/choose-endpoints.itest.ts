@@ -20,7 +20,7 @@ beforeAll(async () => {
   database = await openTestDatabase(4);
   all = await storeSyntheticBeliefs(database.pool, { count: COUNT, seed: 3, payees: PAYEES });
   await database.pool.query("ANALYZE endpoint_belief");
-  table = endpointChoiceTable(database.pool);
+  table = endpointChoiceTable(database.pool, database.pool);
   const page: ChoosePorts["page"] = async (...asked) => {
     const rows = await table.page(...asked);
     reads += rows.length;

@@ -11,15 +11,15 @@ import { now } from "../../apps/clock.ts";
 import { toHex } from "../../core/bytes.ts";
 import { msat } from "../../core/units.ts";
 
-export function openServices(pool: pg.Pool) {
+export function openServices(pool: pg.Pool, planned: pg.Pool) {
   const events = {
     predictions: () => undefined,
     failed: (_: string, error: unknown) => process.stderr.write(`${error}\n`),
   };
   const { record } = startPredictionWriter((predictions) => appendPredictions(pool, predictions), events);
   const services: IntentPorts["services"] = {
-    ...endpointChoiceTable(pool),
-    ...endpointDetailTable(pool),
+    ...endpointChoiceTable(pool, planned),
+    ...endpointDetailTable(planned),
     find: graphTables(pool).find,
     approach: async ({ payees }) => payees.map(() => null),
     random: Math.random,

@@ -11,7 +11,8 @@ export type Ready = { port: number; credentials: string[] };
 
 const [, , databaseUrl = ""] = process.argv;
 const pool = openDatabase({ url: databaseUrl, maxConnections: 20, onError: () => undefined });
-const api = await startTollApi(pool, { operations: [openServices(pool).operation as never] });
+const planned = openDatabase({ url: databaseUrl, maxConnections: 6, onError: () => undefined, plansOnce: true });
+const api = await startTollApi(pool, { operations: [openServices(pool, planned).operation as never] });
 const credentials: string[] = [];
 for (let i = 0; i < TOKENS; i++) {
   const ask = (headers: Record<string, string>) =>
@@ -29,6 +30,7 @@ for (let i = 0; i < TOKENS; i++) {
 process.send?.({ port: api.port, credentials } satisfies Ready);
 process.once("disconnect", async () => {
   await api.close();
+  await planned.end();
   await pool.end();
   process.exit(0);
 });

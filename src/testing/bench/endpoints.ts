@@ -42,17 +42,20 @@ export async function benchEndpoints(): Promise<void> {
   const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), "satrank-bench-"));
   fs.chmodSync(dataDir, 0o755);
   const postgres = await startEmbeddedPostgres({ dataDir, durable: true });
-  const pool = openDatabase({ url: postgres.url, maxConnections: 20, onError: () => undefined });
+  const onError = () => undefined;
+  const pool = openDatabase({ url: postgres.url, maxConnections: 20, onError });
+  const planned = openDatabase({ url: postgres.url, maxConnections: 6, onError, plansOnce: true });
   try {
     await migrate(pool);
     const { graph } = readChannelGraph(makeUpGraph(1).bytes);
     const keys = Array.from({ length: 2_000 }, (_, i) => nodeKeyHex(graph, i));
     await storeSyntheticBeliefs(pool, { count: ENDPOINTS, seed: 1, payees: keys });
     await pool.query("VACUUM ANALYZE endpoint_belief");
-    await benchChoice(pool, encodeSnapshot(graph), keys);
+    await benchChoice(pool, planned, encodeSnapshot(graph), keys);
     await benchHttp(pool, postgres.url);
     await benchRating(pool);
   } finally {
+    await planned.end();
     await pool.end();
     await postgres.stop();
     fs.rmSync(dataDir, { recursive: true, force: true });
@@ -76,8 +79,8 @@ function questions(seed: number, callers: readonly string[] = []) {
   });
 }
 
-async function benchChoice(pool: pg.Pool, body: Uint8Array, keys: readonly string[]): Promise<void> {
-  const { services } = openServices(pool);
+async function benchChoice(pool: pg.Pool, planned: pg.Pool, body: Uint8Array, keys: readonly string[]): Promise<void> {
+  const { services } = openServices(pool, planned);
   const answer = async (asked: object, approach = services.approach) => {
     const question = readChoice(asked as never);
     const prepared = await prepareChoice(services, { ...question, caller: undefined });

@@ -95,7 +95,7 @@ beforeAll(async () => {
   const { find } = graphTables(database.pool);
   const record = (prediction: Prediction) => void recorded.push(prediction);
   const services = {
-    ...endpointChoiceTable(database.pool),
+    ...endpointChoiceTable(database.pool, database.pool),
     ...endpointDetailTable(database.pool),
     find,
     approach: verdicts.approach,
