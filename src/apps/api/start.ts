@@ -24,6 +24,7 @@ import { openInvoiceTable } from "../../adapters/postgres/open-invoice.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { challengeLimit, prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { receiptTable } from "../../adapters/postgres/receipt.ts";
+import { replyTable } from "../../adapters/postgres/reply.ts";
 import { reportTable } from "../../adapters/postgres/report.ts";
 import { serviceTable } from "../../adapters/postgres/service.ts";
 import { readUnknownPayments } from "../../adapters/postgres/spend-budget.ts";
@@ -163,7 +164,10 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const profile = getNode({ find, ...verdicts, ...nodeHistory(database), now }, msat(config.PROFILE_PRICE_MSAT));
   const takeListing = prefixLimit(database, "services", SERVICE_LISTS_PER_MINUTE).take;
   const catalogue = { ...serviceTable(database), takeListing, events };
-  const service = getService({ ...endpointProfileTable(database), now }, msat(config.PROFILE_PRICE_MSAT));
+  const service = getService(
+    { ...endpointProfileTable(database), ...replyTable(database), now },
+    msat(config.PROFILE_PRICE_MSAT),
+  );
   let origin = config.PUBLIC_ORIGIN ?? "";
   const door = await openSignedDoor(database, { origin: () => origin, events, now });
   const free = [

@@ -24,6 +24,12 @@ export type EndpointChange = {
   readonly source: string;
 };
 
+/** What its operator says now: to what is said of the endpoint, and of calls that it holds to be told wrongly. They stay evidence. */
+export type OperatorWord = {
+  readonly reply: { readonly text: string; readonly at: UnixSeconds } | undefined;
+  readonly disputes: readonly { readonly attempt: string; readonly text: string; readonly at: UnixSeconds }[];
+};
+
 export type ProfilePorts = {
   /** Endpoints of a URL, whatever their method, that were rated. */
   findByUrl(urlHash: string): Promise<(EndpointDetail & { listed: boolean })[]>;
@@ -31,6 +37,8 @@ export type ProfilePorts = {
   listingsOf(endpointId: bigint, limit: number): Promise<EndpointListing[]>;
   /** The newest first. */
   changesOf(endpointId: bigint, limit: number): Promise<EndpointChange[]>;
+  /** The newest reply, and the newest disputes first; undefined without the endpoint. */
+  statements(urlHash: string, method: Method): Promise<OperatorWord | undefined>;
   /** The newest first, whoever tells of them. */
   newestCalls(urlHash: string, method: Method, limit: number): Promise<CallEvidence[]>;
   /** How many calls the log has, by whose word they are; counted up to a limit of each. */
@@ -46,11 +54,13 @@ export type EndpointProfile = {
   readonly calls: readonly CallEvidence[];
   readonly bySource: Readonly<Record<CallSource, number>>;
   readonly operatorEndpoints: number;
+  readonly operatorWord: OperatorWord;
 };
 
 const LISTINGS = 50;
 const CHANGES = 50;
 const CALLS = 50;
+const NO_WORD: OperatorWord = { reply: undefined, disputes: [] };
 /** Of more nobody needs the number. */
 export const COUNTED_CALLS = 10_000;
 
@@ -83,12 +93,13 @@ export async function profileEndpoint(
   detail: EndpointProfile["detail"],
 ): Promise<EndpointProfile> {
   const { endpointId, urlHash, method } = detail;
-  const [listings, changes, calls, bySource, operatorEndpoints] = await Promise.all([
+  const [listings, changes, calls, bySource, operatorEndpoints, operatorWord] = await Promise.all([
     ports.listingsOf(endpointId, LISTINGS),
     ports.changesOf(endpointId, CHANGES),
     ports.newestCalls(urlHash, method, CALLS),
     ports.countCalls(urlHash, method, COUNTED_CALLS),
     ports.countOfOperator(endpointId),
+    ports.statements(urlHash, method),
   ]);
-  return { detail, listings, changes, calls, bySource, operatorEndpoints };
+  return { detail, listings, changes, calls, bySource, operatorEndpoints, operatorWord: operatorWord ?? NO_WORD };
 }

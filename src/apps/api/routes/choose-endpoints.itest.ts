@@ -9,6 +9,7 @@ import { appendCalls, evidenceTable } from "../../../adapters/postgres/evidence.
 import { graphTables } from "../../../adapters/postgres/graph.ts";
 import { graphVersions } from "../../../adapters/postgres/graph-version.ts";
 import { appendPredictions } from "../../../adapters/postgres/prediction.ts";
+import { replyTable } from "../../../adapters/postgres/reply.ts";
 import type { CallEvidence } from "../../../core/evidence/call.ts";
 import { graphFromRecords } from "../../../core/graph/records.ts";
 import type { Prediction } from "../../../core/prediction/prediction.ts";
@@ -104,7 +105,10 @@ beforeAll(async () => {
     noteAsked: (admitted: Admitted, endpointIds: readonly bigint[]) => void told.push({ admitted, endpointIds }),
   };
   const intent = resolveIntent({ find, ...verdicts, services, record, now }, msat(1_000n));
-  const profile = getService({ ...endpointProfileTable(database.pool), now }, msat(1_000n));
+  const profile = getService(
+    { ...endpointProfileTable(database.pool), ...replyTable(database.pool), now },
+    msat(1_000n),
+  );
   api = await startTollApi(database.pool, { operations: [intent, profile] as never });
   holder = holderOn(api);
   owned = await holder.deposit(500);
@@ -247,7 +251,7 @@ test("the profile of an endpoint has everything about it", async () => {
     url: "https://good.example/v1",
     listed: true,
     verdict: "avoid",
-    operator: { key: "ab".repeat(32), endpoints: 1 },
+    operator: { key: "ab".repeat(32), endpoints: 1, reply: null, disputes: [] },
   });
   expect(data.evidence.bySource).toEqual({ probe: 50, proven: 0, holder: 0, signed: 1 });
   expect(data.stages.delivery.seen.bad).toBeGreaterThan(data.stages.delivery.seen.good);
@@ -258,6 +262,20 @@ test("the profile of an endpoint has everything about it", async () => {
   ]);
   expect(data.listings).toMatchObject([{ source: "manifest", claim: { name: "Weather here" }, goneAt: null }]);
   expect(data.belief.head).toMatch(/^[0-9a-f]{64}$/);
+
+  const { id } = endpoints[0]!;
+  const reply = "INSERT INTO endpoint_reply (endpoint_id, operator, text, written_at) VALUES ($1, $2, $3, $4)";
+  await database.pool.query(reply, [id, "ab".repeat(32), "We moved house.", 2_000]);
+  const dispute =
+    "INSERT INTO endpoint_dispute (attempt, endpoint_id, operator, text, disputed_at) VALUES ($1, $2, $3, $4, $5)";
+  await database.pool.query(dispute, [data.calls[0].attempt, id, "ab".repeat(32), "It was answered.", 2_100]);
+  const answered = (await holder.ask(`/api/services/${endpoints[0]!.urlHash}`, owned)).data;
+  expect(answered.operator).toMatchObject({
+    reply: { text: "We moved house.", at: 2_000 },
+    disputes: [{ attempt: data.calls[0].attempt, text: "It was answered." }],
+  });
+  await database.pool.query(reply, [id, "ab".repeat(32), null, 3_000]);
+  expect((await holder.ask(`/api/services/${endpoints[0]!.urlHash}`, owned)).data.operator.reply).toBeNull();
 });
 
 test("a URL that two methods call is one of them, when it is said which", async () => {

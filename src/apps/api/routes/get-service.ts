@@ -36,6 +36,7 @@ const stage = z.object({
 });
 const count = z.int().min(0).max(COUNTED_CALLS);
 const call = z.object({
+  attempt: hash.meta({ description: "Names the call in the evidence log" }),
   at: unixTime,
   source: z.enum(CALL_SOURCES),
   stage: z.enum(STAGES).meta({ description: "The last stage it came to" }),
@@ -90,6 +91,10 @@ const answer = z.object({
   operator: z.object({
     key: hash.nullable().meta({ description: "The Nostr key that proved to run the host" }),
     endpoints: z.int().min(0).meta({ description: "Listed endpoints of the same key, or else of the same host" }),
+    reply: z.object({ text: z.string(), at: unixTime }).nullable().meta({ description: "What it says to all of this" }),
+    disputes: z
+      .array(z.object({ attempt: hash, text: z.string(), at: unixTime }))
+      .meta({ description: "Calls that it says were not as they are told; the newest first, a hundred at most" }),
   }),
   listings: z.array(listing).meta({ description: "Those that still name it first, fifty at most" }),
   changes: z.array(change).meta({ description: "The newest first, fifty at most" }),
@@ -127,7 +132,7 @@ export function getService(
 }
 
 function present(
-  { detail, listings, changes, calls, bySource, operatorEndpoints }: EndpointProfile,
+  { detail, listings, changes, calls, bySource, operatorEndpoints, operatorWord }: EndpointProfile,
   now: UnixSeconds,
 ): Answer {
   const { latency, price, announced, newestAt, chance } = detail;
@@ -152,7 +157,12 @@ function present(
     latencyMs: latency?.medianMs ?? null,
     latency90Ms: latency?.ninetiethMs ?? null,
     payee: detail.payee ?? null,
-    operator: { key: detail.operator ?? null, endpoints: operatorEndpoints },
+    operator: {
+      key: detail.operator ?? null,
+      endpoints: operatorEndpoints,
+      reply: operatorWord.reply ? { text: operatorWord.reply.text, at: operatorWord.reply.at } : null,
+      disputes: operatorWord.disputes.map(({ attempt, text, at }) => ({ attempt, text, at })),
+    },
     listings: listings.map(({ claim, goneAt, ...each }) => ({
       ...each,
       claim: claim as Answer["listings"][0]["claim"],
@@ -165,7 +175,8 @@ function present(
       after: after as z.infer<typeof change>["after"],
       source,
     })),
-    calls: calls.map(({ observedAt, source, call: { stage, good, code, price, payee, latencyMs } }) => ({
+    calls: calls.map(({ observedAt, source, attempt, call: { stage, good, code, price, payee, latencyMs } }) => ({
+      attempt,
       at: observedAt,
       source,
       stage,
