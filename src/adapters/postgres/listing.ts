@@ -59,6 +59,7 @@ const ADD = `
   WHERE place <= least($10::bigint - since, $11::bigint - in_all) ORDER BY nth
   RETURNING endpoint_id`;
 
+/** The last part sees the table as it was before the statement. */
 const SAVE = `
   WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::bigint[])
@@ -67,8 +68,6 @@ const SAVE = `
     SELECT e.endpoint_id, given.*, given.version > 0 AND EXISTS (SELECT 1 FROM endpoint_listing n
       WHERE n.reference = given.reference AND n.source = given.source AND n.version > given.version) AS stale
     FROM given JOIN endpoint e ON e.url_hash = given.hash AND e.method = given.method
-  ), former AS (
-    SELECT l.* FROM matched m JOIN endpoint_listing l USING (endpoint_id, source, reference)
   ), saved AS (
     INSERT INTO endpoint_listing AS l (endpoint_id, source, reference, feed, run, version, claim, first_seen_at, seen_at)
     SELECT endpoint_id, source, reference, $7::text, $8::bigint, version, claim, $9::bigint, $9::bigint FROM matched WHERE NOT stale
@@ -81,7 +80,7 @@ const SAVE = `
   )
   SELECT m.endpoint_id, f.endpoint_id IS NOT NULL AS known, f.gone_at IS NOT NULL AS was_gone,
     f.claim IS DISTINCT FROM m.claim AS differs, f.feed = $7::text AND f.run = $8::bigint AS repeated, m.stale
-  FROM matched m LEFT JOIN former f USING (endpoint_id, source, reference)`;
+  FROM matched m LEFT JOIN endpoint_listing f USING (endpoint_id, source, reference)`;
 
 const END = `
   UPDATE endpoint_listing SET gone_at = $3::bigint WHERE feed = $1 AND run < $2::bigint AND gone_at IS NULL RETURNING endpoint_id`;

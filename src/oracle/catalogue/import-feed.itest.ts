@@ -241,8 +241,8 @@ test("a list that goes in circles is left, and one that never ends as well", asy
   asked = [];
   const ends: string[] = [];
   for (; !ends.includes("partial"); clock += 2) ends.push(...Object.keys(await run()));
-  expect(ends.filter((end) => end === "continues")).toHaveLength(10);
-  expect(asked.filter(({ url }) => url.startsWith("https://index"))).toHaveLength(1_000);
+  expect(ends.filter((end) => end === "continues")).toHaveLength(12);
+  expect(asked.filter(({ url }) => url.startsWith("https://index"))).toHaveLength(1_200);
   expect(await rows("SELECT count(*)::int AS n FROM endpoint WHERE host = 'one.example'")).toEqual([{ n: 50 }]);
 });
 

@@ -63,7 +63,7 @@ export type ImportRules = { everySec: number; caps: HostCaps; signal: AbortSigna
 export type ImportEnd = "complete" | "partial" | "unchanged" | "failed" | "overtaken" | "stopped" | "continues";
 
 /** A list that is longer never ends. */
-const MOST_PAGES = 1_000;
+const MOST_PAGES = 1_200;
 /** After so many the next document gets its turn. */
 const PAGES_PER_VISIT = 100;
 /** A page that fails so often is left out. */
