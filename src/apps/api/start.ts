@@ -3,11 +3,6 @@ import { randomBytes } from "node:crypto";
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { Router } from "express";
-import { addInvoice } from "../../adapters/lnd/add-invoice.ts";
-import { cancelInvoice } from "../../adapters/lnd/cancel-invoice.ts";
-import type { LndClient } from "../../adapters/lnd/connect.ts";
-import { getInfo } from "../../adapters/lnd/get-info.ts";
-import { lookupInvoice, lookupProof } from "../../adapters/lnd/lookup-invoice.ts";
 import { accountMoveTable } from "../../adapters/postgres/account-move.ts";
 import { type ChargeTable, chargeTable } from "../../adapters/postgres/charge.ts";
 import { type Database, openDatabase } from "../../adapters/postgres/connect.ts";
@@ -20,42 +15,32 @@ import { graphTables } from "../../adapters/postgres/graph.ts";
 import { graphVersions } from "../../adapters/postgres/graph-version.ts";
 import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.ts";
 import { nodeHistory } from "../../adapters/postgres/node-history.ts";
-import { openInvoiceTable } from "../../adapters/postgres/open-invoice.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
-import { challengeLimit, prefixLimit } from "../../adapters/postgres/rate-limit.ts";
-import { receiptTable } from "../../adapters/postgres/receipt.ts";
+import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { replyTable } from "../../adapters/postgres/reply.ts";
 import { reportTable } from "../../adapters/postgres/report.ts";
 import { serviceTable } from "../../adapters/postgres/service.ts";
 import { readUnknownPayments } from "../../adapters/postgres/spend-budget.ts";
-import { tokenTable } from "../../adapters/postgres/token.ts";
-import { fromHex, utf8 } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
-import { mintToken } from "../../core/l402/mint.ts";
-import { readMinted } from "../../core/l402/minted.ts";
-import { keyRingOf, newTokenId, TOKEN_RANDOM_BYTES } from "../../core/l402/root-key.ts";
-import { authenticateToken } from "../../core/l402/verify.ts";
-import { decodeMacaroon } from "../../core/macaroon/decode.ts";
 import { msat } from "../../core/units.ts";
 import { reportCalibration } from "../../oracle/prediction/report-calibration.ts";
 import { now } from "../clock.ts";
 import { openEgress } from "../egress.ts";
 import type { Events } from "../events.ts";
-import { serverHmac } from "../hmac.ts";
 import type { Running } from "../lifecycle.ts";
-import { type LndNodes, openLndNodes } from "../lnd-nodes.ts";
+import { openLndNodes } from "../lnd-nodes.ts";
 import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
-import { type AccountOperationsPorts, accountContracts, mountAccountOperations } from "./account-operations.ts";
+import { accountContracts, mountAccountOperations } from "./account-operations.ts";
 import { sweepInvoices } from "./challenges.ts";
 import { operatorContracts } from "./contracts.ts";
 import { rememberFound } from "./found-nodes.ts";
+import { gatePorts } from "./gate-ports.ts";
 import { createHealth } from "./health.ts";
 import { answerHttpFaults } from "./http-faults.ts";
-import { type Admitted, type GatePorts, l402Gate } from "./l402-gate.ts";
+import { type Admitted, l402Gate } from "./l402-gate.ts";
 import { openSignedDoor } from "./open-signed-door.ts";
 import { mountFree, mountPaid } from "./operation.ts";
-import { operatorPorts } from "./operator-gate.ts";
 import { mountOperators } from "./operators.ts";
 import { startPredictionWriter } from "./prediction-writer.ts";
 import { followReceipts } from "./receipts.ts";
@@ -71,7 +56,6 @@ import { listCategories, listServices } from "./routes/list-services.ts";
 import { reportOutcome } from "./routes/report-outcome.ts";
 import { resolveIntent } from "./routes/resolve-intent.ts";
 import { createApplication, createHttpServer } from "./server.ts";
-import { tokenReader } from "./token-reader.ts";
 import { watchVerdicts } from "./verdicts.ts";
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -86,13 +70,10 @@ const SILENT_SEC = 90;
 const BEAT_MS = 15_000;
 /** How long the answer to a request with an Idempotency-Key can be had again. */
 const KEEP_ANSWERS_SEC = 86_400;
-/** How often an address range may ask in a minute whether a deposit was paid, say what became of payments, and replace a token. */
-const LOOKUPS_PER_MINUTE = 60;
+/** How often an address range may say in a minute what became of payments and calls, and ask for lists. */
 const REPORTS_PER_MINUTE = 600;
 const SERVICE_LISTS_PER_MINUTE = 300;
-const ROTATIONS_PER_MINUTE = 10;
 const DRAIN_MS = 10_000;
-const GET_PUBKEY_MS = 2_000;
 
 export type Api = Running & { origin: string };
 
@@ -249,83 +230,6 @@ export async function startApi({ config, world, events, signal }: Start): Promis
       await database.end();
     },
   };
-}
-
-/** The verbs of access, joined to what serves them. */
-function gatePorts(
-  config: Start["config"],
-  secretHex: string | undefined,
-  { database, charges }: { database: Database; charges: ChargeTable },
-  lnd: LndNodes,
-  events: Events,
-): GatePorts & AccountOperationsPorts {
-  const keys = readKeys(secretHex, config.L402_MACAROON_SECRETS_ACCEPTED);
-  const keyRing = keyRingOf(serverHmac, keys.ring);
-  const limit = challengeLimit(database, {
-    perPrefix: config.CHALLENGES_PER_MINUTE,
-    global: config.CHALLENGES_PER_MINUTE_GLOBAL,
-  });
-  const invoices = lnd.group("invoice");
-  return {
-    ...charges,
-    ...tokenTable(database),
-    ...accountMoveTable(database),
-    findReceipt: receiptTable(database).find,
-    readToken: tokenReader({ authenticate: (credential) => authenticateToken(serverHmac, keyRing, credential), now }),
-    mint: (token) => mintToken(serverHmac, keyRing, token),
-    newTokenId: () => newTokenId(keyRing, randomBytes(TOKEN_RANDOM_BYTES)),
-    addInvoice: (invoice) => invoices.first((node) => addInvoice(node, invoice)),
-    async lookupInvoice(paymentHash) {
-      const found = await invoices.search(async (node) => {
-        const invoice = await lookupInvoice(node, paymentHash);
-        return invoice && { invoice, node };
-      });
-      if (!found) return undefined;
-      const { invoice, node } = found;
-      if (invoice.state !== "settled") return { state: invoice.state };
-      const nodePubkey = await readPubkey(lnd, node);
-      return { ...invoice, ...(nodePubkey !== undefined && { nodePubkey }) };
-    },
-    readMinted: (macaroon) => readMinted(serverHmac, keyRing, decodeMacaroon(macaroon)),
-    lookupProof: (paymentHash) => invoices.search((node) => lookupProof(node, paymentHash)),
-    takeLookup: prefixLimit(database, "lookup", LOOKUPS_PER_MINUTE).take,
-    takeRotation: prefixLimit(database, "rotation", ROTATIONS_PER_MINUTE).take,
-    takeChallenge: limit.take,
-    operator: operatorPorts(database, config.OPERATOR_BYPASS_SECRET),
-    invoices: openInvoiceTable(database),
-    limits: {
-      expirySec: config.CHALLENGE_EXPIRY_SEC,
-      perPrefix: config.CHALLENGES_OUTSTANDING,
-      total: config.CHALLENGES_OUTSTANDING_GLOBAL,
-    },
-    clientDigest: (text) => serverHmac(keys.digest, utf8(text)),
-    cancelInvoice: (paymentHash) => invoices.search((node) => cancelIfKnown(node, paymentHash)),
-    lsatLine: config.L402_LSAT_LINE,
-    now,
-    events,
-  };
-}
-
-/** An invoice another node made is none of this one's business. */
-async function cancelIfKnown(node: LndClient, paymentHash: Uint8Array): Promise<"canceled" | "settled" | undefined> {
-  const outcome = await cancelInvoice(node, paymentHash);
-  return outcome === "unknown" ? undefined : outcome;
-}
-
-/** Which node's connection for invoices this is. A customer's call waits for that no longer than this, and goes on without. */
-async function readPubkey(lnd: LndNodes, invoices: LndClient): Promise<string | undefined> {
-  const node = lnd.each().find(({ connections }) => connections.get("invoice") === invoices);
-  const readonly = node?.connections.get("readonly");
-  const info = readonly && (await getInfo(readonly, { deadlineMs: GET_PUBKEY_MS }).catch(() => undefined));
-  return info?.nodePubkey;
-}
-
-/** The signing key, those still or already accepted beside it, and a key for digests that no token is derived from. */
-function readKeys(currentHex: string | undefined, acceptedHex: string[]): { ring: Uint8Array[]; digest: Uint8Array } {
-  const [current, ...accepted] = [currentHex ?? "", ...acceptedHex].map(fromHex);
-  if (!current) throw new OracleError("CONFIG_INVALID", "L402_MACAROON_SECRET: 64 hex digits are needed");
-  const ring = [current, ...accepted.filter((key) => key !== undefined)];
-  return { ring, digest: serverHmac(current, utf8("satrank client digest")) };
 }
 
 /** Says that this process lives, and gives back what those held that do not. Every api process does this. */
