@@ -2,7 +2,7 @@
 import { ATTACKS, type MarketSize, runMarket, runNewcomer } from "../endpoint-market.ts";
 import { ratio, report } from "./report.ts";
 
-const SIZE: MarketSize = { honest: 30, attackers: 6, hours: 480, callersPerHour: 10, flood: 100 };
+const SIZE: MarketSize = { honest: 18, attackers: 4, hours: 240, callersPerHour: 6, flood: 60 };
 const SEEDS = [1, 2, 3];
 
 /** Prints the error under each attack beside that without one. */
