@@ -51,6 +51,7 @@ export async function benchEndpoints(): Promise<void> {
     const keys = Array.from({ length: 2_000 }, (_, i) => nodeKeyHex(graph, i));
     await storeSyntheticBeliefs(pool, { count: ENDPOINTS, seed: 1, payees: keys });
     await pool.query("VACUUM ANALYZE endpoint_belief");
+    await pool.query("ANALYZE endpoint");
     await benchChoice(pool, planned, encodeSnapshot(graph), keys);
     await benchHttp(pool, postgres.url);
     await benchRating(pool);
