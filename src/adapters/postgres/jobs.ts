@@ -108,8 +108,11 @@ function patientConnection(url: string, onError: (error: unknown) => void) {
   });
   pool.on("error", onError);
   let patient = true;
+  let ended = false;
   return {
     async executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+      // Work that hung beyond the stop ends some time, and the library says so to whoever is not there any more.
+      if (ended) return { rows: [] };
       for (let waitMs = 250; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
         try {
           return await pool.query(text, values);
@@ -123,7 +126,10 @@ function patientConnection(url: string, onError: (error: unknown) => void) {
     giveUp() {
       patient = false;
     },
-    end: () => pool.end(),
+    end() {
+      ended = true;
+      return pool.end();
+    },
   };
 }
 
