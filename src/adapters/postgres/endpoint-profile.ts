@@ -1,5 +1,7 @@
 /** What the catalogue and the evidence log have of one endpoint. */
+import type { Stage } from "../../core/endpoint/call.ts";
 import type { Method } from "../../core/endpoint/endpoint.ts";
+import type { Scheme } from "../../core/endpoint/listing.ts";
 import { CALL_SOURCES, type CallEvidence, type CallSource } from "../../core/evidence/call.ts";
 import { unixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
@@ -44,6 +46,21 @@ export function endpointProfileTable(database: Queryable) {
       const text = `SELECT entry FROM evidence WHERE ${OF_ENDPOINT} ORDER BY position DESC LIMIT $3`;
       const rows = await ask("endpoint-newest-calls", text, [urlHash, method, limit]);
       return rows.flatMap((row) => readCall(row.entry));
+    },
+
+    async lastLook(endpointId: bigint) {
+      const text = `SELECT ended_at, stage, verdict, code, schemes FROM endpoint_probe
+        WHERE endpoint_id = $1 AND state = 'ended' ORDER BY started_at DESC LIMIT 1`;
+      const [row] = await ask("endpoint-last-look", text, [endpointId]);
+      return (
+        row && {
+          at: instant(row.ended_at),
+          stage: row.stage as Stage,
+          verdict: row.verdict as "good" | "bad" | "unknown",
+          code: row.code as string,
+          schemes: row.schemes as Scheme[],
+        }
+      );
     },
 
     async countCalls(urlHash: string, method: Method, limit: number): Promise<Record<CallSource, number>> {

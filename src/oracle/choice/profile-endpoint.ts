@@ -1,5 +1,7 @@
 /** All that is known about one endpoint: it is found first, which costs nothing. */
+import type { Stage } from "../../core/endpoint/call.ts";
 import type { Method } from "../../core/endpoint/endpoint.ts";
+import type { Scheme } from "../../core/endpoint/listing.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { CallEvidence, CallSource } from "../../core/evidence/call.ts";
 import type { UnixSeconds } from "../../core/units.ts";
@@ -30,6 +32,15 @@ export type OperatorWord = {
   readonly disputes: readonly { readonly attempt: string; readonly text: string; readonly at: UnixSeconds }[];
 };
 
+/** Our own newest call, whether or not the endpoint answers for what was seen there; `schemes` are the ways of payment it offered. */
+export type LastLook = {
+  readonly at: UnixSeconds;
+  readonly stage: Stage;
+  readonly verdict: "good" | "bad" | "unknown";
+  readonly code: string;
+  readonly schemes: readonly Scheme[];
+};
+
 export type ProfilePorts = {
   /** Endpoints of a URL, whatever their method, that were rated. */
   findByUrl(urlHash: string): Promise<(EndpointDetail & { listed: boolean })[]>;
@@ -41,6 +52,8 @@ export type ProfilePorts = {
   statements(urlHash: string, method: Method): Promise<OperatorWord | undefined>;
   /** The newest first, whoever tells of them. */
   newestCalls(urlHash: string, method: Method, limit: number): Promise<CallEvidence[]>;
+  /** Undefined before the first. */
+  lastLook(endpointId: bigint): Promise<LastLook | undefined>;
   /** How many calls the log has, by whose word they are; counted up to a limit of each. */
   countCalls(urlHash: string, method: Method, limit: number): Promise<Record<CallSource, number>>;
   /** How many listed endpoints the same operator has. */
@@ -53,6 +66,7 @@ export type EndpointProfile = {
   readonly changes: readonly EndpointChange[];
   readonly calls: readonly CallEvidence[];
   readonly bySource: Readonly<Record<CallSource, number>>;
+  readonly lastLook: LastLook | undefined;
   readonly operatorEndpoints: number;
   readonly operatorWord: OperatorWord;
 };
@@ -93,13 +107,15 @@ export async function profileEndpoint(
   detail: EndpointProfile["detail"],
 ): Promise<EndpointProfile> {
   const { endpointId, urlHash, method } = detail;
-  const [listings, changes, calls, bySource, operatorEndpoints, operatorWord] = await Promise.all([
+  const [listings, changes, calls, lastLook, bySource, operatorEndpoints, operatorWord] = await Promise.all([
     ports.listingsOf(endpointId, LISTINGS),
     ports.changesOf(endpointId, CHANGES),
     ports.newestCalls(urlHash, method, CALLS),
+    ports.lastLook(endpointId),
     ports.countCalls(urlHash, method, COUNTED_CALLS),
     ports.countOfOperator(endpointId),
     ports.statements(urlHash, method),
   ]);
-  return { detail, listings, changes, calls, bySource, operatorEndpoints, operatorWord: operatorWord ?? NO_WORD };
+  const word = operatorWord ?? NO_WORD;
+  return { detail, listings, changes, calls, lastLook, bySource, operatorEndpoints, operatorWord: word };
 }

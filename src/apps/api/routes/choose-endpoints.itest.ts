@@ -262,8 +262,13 @@ test("the profile of an endpoint has everything about it", async () => {
   ]);
   expect(data.listings).toMatchObject([{ source: "manifest", claim: { name: "Weather here" }, goneAt: null }]);
   expect(data.belief.head).toMatch(/^[0-9a-f]{64}$/);
+  expect(data.lastLook).toBeNull();
 
   const { id } = endpoints[0]!;
+  const look = `INSERT INTO endpoint_probe (attempt, job_id, endpoint_id, may_pay, started_at, state, ended_at, stage, verdict, code, schemes)
+    VALUES ($1, gen_random_uuid(), $2, false, $3, 'ended', $3, 'challenge', 'unknown', 'OTHER_SCHEME', $4)`;
+  await database.pool.query(look, ["cd".repeat(32), id, 1_900, ["l402"]]);
+  await database.pool.query(look, ["ef".repeat(32), id, 1_950, ["x402", "cashu"]]);
   const reply = "INSERT INTO endpoint_reply (endpoint_id, operator, text, written_at) VALUES ($1, $2, $3, $4)";
   await database.pool.query(reply, [id, "ab".repeat(32), "We moved house.", 2_000]);
   const dispute =
@@ -274,6 +279,14 @@ test("the profile of an endpoint has everything about it", async () => {
     reply: { text: "We moved house.", at: 2_000 },
     disputes: [{ attempt: data.calls[0].attempt, text: "It was answered." }],
   });
+  const lastLook = {
+    at: 1_950,
+    stage: "challenge",
+    verdict: "unknown",
+    code: "OTHER_SCHEME",
+    schemes: ["x402", "cashu"],
+  };
+  expect(answered.lastLook).toEqual(lastLook);
   await database.pool.query(reply, [id, "ab".repeat(32), null, 3_000]);
   expect((await holder.ask(`/api/services/${endpoints[0]!.urlHash}`, owned)).data.operator.reply).toBeNull();
 });

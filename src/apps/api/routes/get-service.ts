@@ -3,6 +3,7 @@ import { z } from "zod";
 import { explainEndpoint } from "../../../core/choice/reasons.ts";
 import { STAGES, type Stage } from "../../../core/endpoint/call.ts";
 import { METHODS } from "../../../core/endpoint/endpoint.ts";
+import { SCHEMES } from "../../../core/endpoint/listing.ts";
 import { CALL_SOURCES, type CallSource } from "../../../core/evidence/call.ts";
 import type { Msat, UnixSeconds } from "../../../core/units.ts";
 import {
@@ -99,6 +100,16 @@ const answer = z.object({
   listings: z.array(listing).meta({ description: "Those that still name it first, fifty at most" }),
   changes: z.array(change).meta({ description: "The newest first, fifty at most" }),
   calls: z.array(call).meta({ description: "The newest first, fifty at most" }),
+  lastLook: z
+    .object({
+      at: unixTime,
+      stage: z.enum(STAGES),
+      verdict: z.enum(["good", "bad", "unknown"]),
+      code: z.string(),
+      schemes: z.array(z.enum(SCHEMES)).meta({ description: "The ways of payment it offered" }),
+    })
+    .nullable()
+    .meta({ description: "Our own newest call: also what was seen that nobody answers for, and so is no evidence" }),
   belief: z
     .object({ position: z.string().regex(/^\d+$/), head: hash, modelAt: unixTime, ratedAt: unixTime })
     .meta({ description: "The last entry of the evidence log that was read, the hour of the model, and when" }),
@@ -132,7 +143,7 @@ export function getService(
 }
 
 function present(
-  { detail, listings, changes, calls, bySource, operatorEndpoints, operatorWord }: EndpointProfile,
+  { detail, listings, changes, calls, lastLook, bySource, operatorEndpoints, operatorWord }: EndpointProfile,
   now: UnixSeconds,
 ): Answer {
   const { latency, price, announced, newestAt, chance } = detail;
@@ -186,6 +197,7 @@ function present(
       payee: payee ?? null,
       latencyMs: latencyMs ?? null,
     })),
+    lastLook: lastLook ? { ...lastLook, schemes: [...lastLook.schemes] } : null,
     belief: {
       position: String(detail.position),
       head: detail.head,
