@@ -12,8 +12,8 @@ const shared = {
 
 export default defineConfig({
   test: {
-    // One more than a small machine has cores: some tests wait.
-    maxWorkers: 3,
+    // Two more than a small machine has cores: many tests wait.
+    maxWorkers: 4,
     projects: [
       { test: { ...shared, name: "unit", include: ["src/**/*.test.ts"] } },
       {

@@ -111,8 +111,8 @@ function patientConnection(url: string, onError: (error: unknown) => void) {
   let ended = false;
   return {
     async executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-      // Work that hung beyond the stop ends some time, and the library says so to whoever is not there any more.
-      if (ended) return { rows: [] };
+      // Work that hung beyond the stop ends some time, and the library then says so here: there is nobody to tell it to.
+      if (ended) return new Promise(() => undefined);
       for (let waitMs = 250; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
         try {
           return await pool.query(text, values);
