@@ -12,8 +12,8 @@ const shared = {
 
 export default defineConfig({
   test: {
-    // Two more than a small machine has cores: many tests wait.
-    maxWorkers: 4,
+    // One more than a small machine has cores: some tests wait.
+    maxWorkers: 3,
     projects: [
       { test: { ...shared, name: "unit", include: ["src/**/*.test.ts"] } },
       {
