@@ -1,6 +1,6 @@
 /** Events of the endpoint oracle: its calls, and how its queues stand. */
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { Waiting } from "../adapters/postgres/jobs.ts";
+import type { Waiting } from "../adapters/postgres/waiting-jobs.ts";
 import type { Finding } from "../core/inspect/finding.ts";
 import type { Logger } from "./log.ts";
 

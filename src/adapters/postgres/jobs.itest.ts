@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { inTransaction } from "./connect.ts";
-import { countWaiting, type Jobs, type Queue, retryDead, startJobs } from "./jobs.ts";
+import { type Jobs, type Queue, startJobs } from "./jobs.ts";
+import { countWaiting, retryDead } from "./waiting-jobs.ts";
 
 type Item = { number: number };
 

@@ -1,6 +1,6 @@
 /** `satrank jobs`: how the crawlers' jobs and queues stand; and what failed every try, put back. */
 import { Command } from "commander";
-import { countWaiting, retryDead, type Waiting } from "../../../adapters/postgres/jobs.ts";
+import { countWaiting, retryDead, type Waiting } from "../../../adapters/postgres/waiting-jobs.ts";
 import { OracleError } from "../../../core/errors.ts";
 import { withDatabase } from "../database.ts";
 import { EXIT, Exit, type Output } from "../terminal.ts";

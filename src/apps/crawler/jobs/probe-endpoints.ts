@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { type Database, inTransaction } from "../../../adapters/postgres/connect.ts";
 import { endpointProbeTable, takeDueEndpoints } from "../../../adapters/postgres/endpoint-probe.ts";
-import { countWaiting, type Queue, type Waiting } from "../../../adapters/postgres/jobs.ts";
+import type { Queue } from "../../../adapters/postgres/jobs.ts";
+import { countWaiting, type Waiting } from "../../../adapters/postgres/waiting-jobs.ts";
 import type { InvoiceNetwork } from "../../../core/bolt11/invoice.ts";
 import type { Finding } from "../../../core/inspect/finding.ts";
 import type { Exchange } from "../../../core/inspect/judged.ts";
