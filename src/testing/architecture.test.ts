@@ -153,6 +153,11 @@ test("hosts that strangers name are asked in one way", () => {
   ]);
 });
 
+test("nobody asks URL.canParse, which answers in two ways for one URL", () => {
+  const asking = files.filter((file) => /(?<!`)URL\.canParse/.test(readFileSync(file, "utf8")));
+  expect(asking).toEqual([]);
+});
+
 /** Relative imports of every form: static, type-only, re-exported, side-effect, dynamic. */
 function readImports(file: string): string[] {
   const specifiers = readFileSync(file, "utf8").matchAll(/\b(?:from|import)\b\s*\(?\s*["'](\.[^"']+)["']/g);

@@ -1,5 +1,6 @@
 /** Where a redirect leads, and what may go there. Source: RFC 9110, 15.4; stricter where a secret could be carried off. */
 import type { HeaderLine, OutsideRequest } from "../../core/egress.ts";
+import { parseUrl } from "../../core/url.ts";
 import { Fault } from "./fault.ts";
 
 const FOLLOWED = new Set([301, 302, 303, 307, 308]);
@@ -18,9 +19,9 @@ export function followRedirect(
   const [place] = places;
   if (place === undefined) return undefined;
   if (places.length > 1) throw refused("theirs", "to more than one place");
-  if (!URL.canParse(place, asked.url)) throw refused("theirs", "to what is not a URL");
   const from = new URL(asked.url);
-  const to = new URL(place, asked.url);
+  const to = parseUrl(place, asked.url);
+  if (!to) throw refused("theirs", "to what is not a URL");
   if (from.protocol === "https:" && to.protocol === "http:") throw refused("unknown", "from https to http");
 
   const becomesGet =

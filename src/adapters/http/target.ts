@@ -1,5 +1,6 @@
 /** Where a URL leads, decided from its text alone: nothing is looked up for one that is refused here. */
 import { isIP } from "node:net";
+import { parseUrl } from "../../core/url.ts";
 import { Fault } from "./fault.ts";
 import { isOnionName } from "./onion-name.ts";
 
@@ -20,8 +21,8 @@ const LOCAL_SUFFIX = /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|l
 export function readTarget(text: string): Target {
   if (text.length > MAX_URL_LENGTH) throw malformed(`longer than ${MAX_URL_LENGTH} characters`);
   if (AMBIGUOUS.test(text)) throw malformed("a space, a control character or a backslash");
-  if (!URL.canParse(text)) throw malformed("not a URL");
-  const url = new URL(text);
+  const url = parseUrl(text);
+  if (!url) throw malformed("not a URL");
   if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new Fault("scheme-refused", "theirs", "neither http nor https");
   // The parser also takes `http:host`, `http:////host` and an empty name before the host; others read those in other ways.

@@ -1,6 +1,7 @@
 /** A paid HTTP endpoint: a URL and the method it is called with. One form of its name, everywhere. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex, utf8 } from "../bytes.ts";
+import { parseUrl } from "../url.ts";
 
 /** Methods a paid call is made with. */
 export const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
@@ -24,7 +25,7 @@ export const MAX_URL_LENGTH = 2_048;
 export function readEndpointUrl(text: string): EndpointUrl | UrlFault {
   if (text.length > MAX_URL_LENGTH) return "too-long";
   if (/[{}]|^[^?#]*(%7b|%7d|\/:[a-z_])/i.test(text)) return "templated";
-  const url = parseUrl(text);
+  const url = parseUrl(text.trim());
   if (!url || url.hostname === "") return "malformed";
   if (url.protocol !== "https:" && url.protocol !== "http:") return "scheme";
   if (url.username !== "" || url.password !== "") return "credentials";
@@ -39,12 +40,4 @@ export function readEndpointUrl(text: string): EndpointUrl | UrlFault {
 export function readMethod(text: string): Method | undefined {
   const upper = text.toUpperCase();
   return METHODS.find((method) => method === upper);
-}
-
-function parseUrl(text: string): URL | undefined {
-  try {
-    return new URL(text.trim());
-  } catch {
-    return undefined;
-  }
 }

@@ -4,6 +4,7 @@ import { utf8 } from "../bytes.ts";
 import type { Claim } from "../endpoint/listing.ts";
 import { addressOf, type SignedEvent, tagValue } from "../nip85/event.ts";
 import { type Msat, msat } from "../units.ts";
+import { parseUrl } from "../url.ts";
 import { readDocument } from "./document.ts";
 import { type FeedContext, openFunnel, type Reading } from "./funnel.ts";
 import { claimOf, items, line, MOST_CHARACTERS, member, msatPerUnit, schemes, tags } from "./values.ts";
@@ -38,7 +39,7 @@ function offersOf(event: SignedEvent, urls: readonly unknown[]) {
   const content = readDocument(utf8(event.content));
   const capabilities = items(member(content, "capabilities")).slice(0, MOST_OF_EACH);
   const placed = capabilities.filter((capability) => typeof member(capability, "endpoint") === "string");
-  const [base] = urls.filter((url) => typeof url === "string" && URL.canParse(url));
+  const [base] = urls.filter((url) => typeof url === "string" && parseUrl(url));
   if (placed.length === 0) return [{ url: urls[0], claim: claim(event, undefined) }];
   return placed.map((capability) => {
     const [, verb, path] = /^(?:([A-Za-z]+)\s+)?(\S*)$/.exec(String(member(capability, "endpoint"))) ?? [];

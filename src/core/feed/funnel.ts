@@ -2,6 +2,7 @@
 import { type EndpointUrl, MAX_URL_LENGTH, readEndpointUrl, type UrlFault } from "../endpoint/endpoint.ts";
 import type { Claim, Listing, Source } from "../endpoint/listing.ts";
 import type { UnixSeconds } from "../units.ts";
+import { parseUrl } from "../url.ts";
 import { method } from "./values.ts";
 
 /**
@@ -120,7 +121,8 @@ function urlOf({ url, base }: Offer): EndpointUrl | Outcome {
   if (url.length > MAX_URL_LENGTH) return "unsafe_url";
   if (base === undefined) return read(url);
   if (PATTERN_PATH.test(url)) return "templated";
-  return URL.canParse(url, base) ? read(new URL(url, base).href) : "malformed";
+  const absolute = parseUrl(url, base);
+  return absolute ? read(absolute.href) : "malformed";
 }
 
 function read(text: string): EndpointUrl | Outcome {

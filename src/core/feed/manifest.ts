@@ -1,5 +1,6 @@
 /** `/.well-known/l402.json`, the L402 manifest 1.0 (lightninglabs/L402 PR 27): what a host says of itself. */
 import type { Msat } from "../units.ts";
+import { parseUrl } from "../url.ts";
 import { type FeedContext, openFunnel, type Reading } from "./funnel.ts";
 import { amount, claimOf, items, line, lower, MOST_CHARACTERS, member, payee } from "./values.ts";
 
@@ -42,7 +43,7 @@ export function manifestPrice(pricing: unknown): Msat | undefined {
 /** Where a manifest says that the host's OpenAPI document is, if it is on the same host. */
 export function openApiOf(document: unknown, url: string): string | undefined {
   const reference = member(document, "openapi");
-  if (typeof reference !== "string" || reference.length > 2_048 || !URL.canParse(reference, url)) return undefined;
-  const found = new URL(reference, url);
-  return found.origin === new URL(url).origin ? found.href : undefined;
+  if (typeof reference !== "string" || reference.length > 2_048) return undefined;
+  const found = parseUrl(reference, url);
+  return found?.origin === new URL(url).origin ? found.href : undefined;
 }

@@ -1,6 +1,7 @@
 /** An OpenAPI 3.x document with `x-l402-*` extensions (lightninglabs/L402 PR 27): operations of the host it is read from. */
 import type { Claim, Promised } from "../endpoint/listing.ts";
 import type { Msat } from "../units.ts";
+import { parseUrl } from "../url.ts";
 import { jsonContent, requestExample, resolveReference } from "./example.ts";
 import { type FeedContext, openFunnel, type Reading } from "./funnel.ts";
 import { manifestPrice } from "./manifest.ts";
@@ -58,7 +59,7 @@ function ownServer(servers: readonly unknown[], url: string): string | undefined
   if (servers.length === 0) return new URL("/", url).href;
   const hosts = servers.slice(0, MOST_SERVERS).flatMap((server) => {
     const text = member(server, "url");
-    return typeof text === "string" && text.length <= 2_048 && URL.canParse(text, url) ? [new URL(text, url)] : [];
+    return (typeof text === "string" && text.length <= 2_048 && parseUrl(text, url)) || [];
   });
   return hosts.find(({ host, protocol }) => host === new URL(url).host && /^https?:$/.test(protocol))?.href;
 }

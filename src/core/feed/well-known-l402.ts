@@ -1,4 +1,6 @@
 /** `/.well-known/l402`, an older manifest: a provider and its endpoints. */
+
+import { parseUrl } from "../url.ts";
 import { type FeedContext, openFunnel, type Reading } from "./funnel.ts";
 import { amount, category, claimOf, items, line, MOST_CHARACTERS, member, schemes } from "./values.ts";
 
@@ -38,5 +40,5 @@ export function readWellKnownL402(document: unknown, context: FeedContext): Read
 
 /** A copy of another provider's document says nothing of the host that it was copied to. */
 function speaksFor(url: unknown, host: string): boolean {
-  return url === undefined || (typeof url === "string" && URL.canParse(url) && new URL(url).host === host);
+  return url === undefined || (typeof url === "string" && parseUrl(url)?.host === host);
 }

@@ -3,6 +3,7 @@
  * `lightning:[<network>:]node:<compressed key>`, an extension of NIP-73 that follows its form.
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { parseUrl } from "../url.ts";
 
 /** Network names as LND spells them. */
 export const NETWORKS = ["mainnet", "testnet", "testnet4", "signet", "simnet", "regtest"] as const;
@@ -39,14 +40,10 @@ export function isNodeKey(text: string): boolean {
 
 /** The one spelling of an http(s) URL: no fragment, no user, lower-case host, no default port. Undefined for anything else. */
 export function normalizeUrl(text: string): string | undefined {
-  try {
-    const url = new URL(text);
-    if (url.protocol !== "https:" && url.protocol !== "http:") return undefined;
-    url.hash = "";
-    url.username = "";
-    url.password = "";
-    return url.href;
-  } catch {
-    return undefined;
-  }
+  const url = parseUrl(text);
+  if (url?.protocol !== "https:" && url?.protocol !== "http:") return undefined;
+  url.hash = "";
+  url.username = "";
+  url.password = "";
+  return url.href;
 }
