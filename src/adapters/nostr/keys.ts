@@ -6,8 +6,11 @@
 import { createHmac } from "node:crypto";
 import { publicKeyOf } from "../../core/nip85/event.ts";
 
-/** `lightning-node` signs assertions about nodes; `brand` is the key people follow. */
-export type KeyRole = "lightning-node" | "brand";
+/**
+ * One key for each algorithm: `lightning-node` signs what is said of nodes, `l402-endpoint` of paid endpoints, `operator` of
+ * Nostr keys that proved what they run. `brand` is the key people follow.
+ */
+export type KeyRole = "lightning-node" | "l402-endpoint" | "operator" | "brand";
 /** 32 secret bytes, and the public key in hex that belongs to them. */
 export type ServiceKey = { secretKey: Uint8Array; pubkey: string };
 

@@ -5,7 +5,8 @@ import { encodeEvent, eventId, type SignedEvent } from "../../core/nip85/event.t
 import { unixSeconds } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { inTransaction } from "./connect.ts";
-import { type DeliveryState, outboxTable, type StagedEvent } from "./outbox.ts";
+import { type DeliveryState, deliveryTable } from "./delivery.ts";
+import { outboxTable, type StagedEvent } from "./outbox.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -29,8 +30,9 @@ const version = (d: string, createdAt: number, rank = 50): SignedEvent => {
 };
 const staged = (event: SignedEvent, priority = 2): StagedEvent => ({ event, subject: "subject", priority });
 const outbox = () => outboxTable(database.pool);
+const delivery = () => deliveryTable(database.pool);
 const record = (id: string, state: DeliveryState, nextTryAt = now) =>
-  outbox().record(RELAY, [{ id, state, nextTryAt, answer: "said so" }], now);
+  delivery().record(RELAY, [{ id, state, nextTryAt, answer: "said so" }], now);
 
 test("the newest version of an address is current, in whatever order versions come", async () => {
   const [first, second] = [version("a", 100), version("a", 101)];
@@ -56,37 +58,40 @@ test("staging belongs to the caller's transaction", async () => {
     throw new OracleError("INTERNAL", "the score could not be stored");
   });
   await expect(work).rejects.toThrow("the score could not be stored");
-  expect((await outbox().counts()).events).toBe(0);
+  expect((await delivery().counts()).events).toBe(0);
 });
 
 test("a delivery is leased, comes back when the lease ends, and is over once confirmed", async () => {
   const event = version("a", 100);
   await outbox().stage([staged(event)], now);
-  expect([await outbox().enrol(RELAY, now), await outbox().enrol(RELAY, now)]).toEqual([1, 0]);
+  expect([await delivery().enrol(RELAY, now), await delivery().enrol(RELAY, now)]).toEqual([1, 0]);
   const want = { id: event.id, sig: event.sig, json: encodeEvent(event), mayBeThere: false };
-  expect(await outbox().takeDue(RELAY, lease)).toEqual([{ ...want, attempts: 1 }]);
-  expect(await outbox().takeDue(RELAY, lease)).toEqual([]);
-  expect(await outbox().takeDue("ws://another", lease)).toEqual([]);
+  expect(await delivery().takeDue(RELAY, lease)).toEqual([{ ...want, attempts: 1 }]);
+  expect(await delivery().takeDue(RELAY, lease)).toEqual([]);
+  expect(await delivery().takeDue("ws://another", lease)).toEqual([]);
   const later = { ...lease, now: unixSeconds(now + 60) };
-  expect(await outbox().takeDue(RELAY, later)).toEqual([{ ...want, attempts: 2 }]);
+  expect(await delivery().takeDue(RELAY, later)).toEqual([{ ...want, attempts: 2 }]);
   await record(event.id, "sent");
-  expect(await outbox().takeDue(RELAY, later)).toEqual([{ ...want, attempts: 3, mayBeThere: true }]);
+  expect(await delivery().takeDue(RELAY, later)).toEqual([{ ...want, attempts: 3, mayBeThere: true }]);
   await record(event.id, "confirmed");
-  expect(await outbox().takeDue(RELAY, { ...lease, now: unixSeconds(now + 900) })).toEqual([]);
-  expect(await outbox().counts()).toEqual({ events: 1, deliveries: [{ relay: RELAY, state: "confirmed", count: 1 }] });
+  expect(await delivery().takeDue(RELAY, { ...lease, now: unixSeconds(now + 900) })).toEqual([]);
+  expect(await delivery().counts()).toEqual({
+    events: 1,
+    deliveries: [{ relay: RELAY, state: "confirmed", count: 1 }],
+  });
 });
 
 test("a new version is delivered afresh, and an answer about the old one changes nothing", async () => {
   const [first, second] = [version("a", 100), version("a", 101)];
   await outbox().stage([staged(first)], now);
-  await outbox().enrol(RELAY, now);
-  await outbox().takeDue(RELAY, lease);
+  await delivery().enrol(RELAY, now);
+  await delivery().takeDue(RELAY, lease);
   await outbox().stage([staged(second)], now);
   expect(await record(first.id, "confirmed")).toBe(0);
-  expect((await outbox().takeDue(RELAY, lease)).map(({ id, attempts }) => [id, attempts])).toEqual([[second.id, 1]]);
+  expect((await delivery().takeDue(RELAY, lease)).map(({ id, attempts }) => [id, attempts])).toEqual([[second.id, 1]]);
   expect(await record(second.id, "refused")).toBe(1);
   await outbox().stage([staged(version("a", 102))], now);
-  expect(await outbox().takeDue(RELAY, lease)).toHaveLength(1);
+  expect(await delivery().takeDue(RELAY, lease)).toHaveLength(1);
 });
 
 test("the most urgent go first, and what has expired does not go", async () => {
@@ -94,9 +99,9 @@ test("the most urgent go first, and what has expired does not go", async () => {
     [staged(version("renewal", 100), 4), staged(version("news", 100), 2), staged(version("profile", 100), 0)],
     now,
   );
-  await outbox().enrol(RELAY, now);
+  await delivery().enrol(RELAY, now);
   const names = async (limit: number, at = now) =>
-    (await outbox().takeDue(RELAY, { ...lease, now: at, limit })).map(({ json }) => JSON.parse(json).tags[0][1]);
+    (await delivery().takeDue(RELAY, { ...lease, now: at, limit })).map(({ json }) => JSON.parse(json).tags[0][1]);
   expect(await names(2)).toEqual(["profile", "news"]);
   expect(await names(2)).toEqual(["renewal"]);
   expect(await names(9, unixSeconds(now + 1000))).toEqual([]);
@@ -108,11 +113,11 @@ test("workers share the work: nothing is taken twice, nothing is left", async ()
     events.map((event) => staged(event)),
     now,
   );
-  await Promise.all(Array.from({ length: 4 }, () => outbox().enrol(RELAY, now)));
+  await Promise.all(Array.from({ length: 4 }, () => delivery().enrol(RELAY, now)));
   const work = async () => {
     const taken: string[] = [];
     for (;;) {
-      const due = await outbox().takeDue(RELAY, { ...lease, limit: 7 });
+      const due = await delivery().takeDue(RELAY, { ...lease, limit: 7 });
       if (due.length === 0) return taken;
       taken.push(...due.map(({ id }) => id));
     }
@@ -136,8 +141,8 @@ test("versions staged while others deliver are never lost", async () => {
   };
   const deliver = async () => {
     for (let round = 0; round < 30; round++) {
-      await outbox().enrol(RELAY, now);
-      const due = await outbox().takeDue(RELAY, { ...lease, limit: 5 });
+      await delivery().enrol(RELAY, now);
+      const due = await delivery().takeDue(RELAY, { ...lease, limit: 5 });
       for (const { id } of due) await record(id, "confirmed");
     }
   };
@@ -151,19 +156,19 @@ test("versions staged while others deliver are never lost", async () => {
 
 test("a pause is kept, changed and ended", async () => {
   const pause = { failures: 1, untilAt: now, reason: "away" };
-  await outbox().writePause(RELAY, pause);
-  await outbox().writePause(RELAY, { ...pause, failures: 2 });
-  expect(await outbox().readPause(RELAY)).toEqual({ ...pause, failures: 2 });
-  expect(await outbox().readPause("ws://another")).toBeUndefined();
-  await outbox().writePause(RELAY, undefined);
-  expect(await outbox().readPause(RELAY)).toBeUndefined();
+  await delivery().writePause(RELAY, pause);
+  await delivery().writePause(RELAY, { ...pause, failures: 2 });
+  expect(await delivery().readPause(RELAY)).toEqual({ ...pause, failures: 2 });
+  expect(await delivery().readPause("ws://another")).toBeUndefined();
+  await delivery().writePause(RELAY, undefined);
+  expect(await delivery().readPause(RELAY)).toBeUndefined();
 });
 
 test("an answer about the old version that waits for the new one to be staged does not count for it", async () => {
   const [first, second] = [version("a", 100), version("a", 101)];
   await outbox().stage([staged(first)], now);
-  await outbox().enrol(RELAY, now);
-  await outbox().takeDue(RELAY, lease);
+  await delivery().enrol(RELAY, now);
+  await delivery().takeDue(RELAY, lease);
   let recorded: Promise<number> | undefined;
   await inTransaction(database.pool, async (client) => {
     await outboxTable(client).stage([staged(second)], now);
@@ -171,15 +176,15 @@ test("an answer about the old version that waits for the new one to be staged do
     await untilSomeoneWaits();
   });
   expect(await recorded).toBe(0);
-  expect((await outbox().takeDue(RELAY, lease)).map(({ id }) => id)).toEqual([second.id]);
+  expect((await delivery().takeDue(RELAY, lease)).map(({ id }) => id)).toEqual([second.id]);
 });
 
 test("a delivery opened for a version that was just replaced is closed all the same", async () => {
   const event = version("a", 100);
   await outbox().stage([staged(event)], now);
-  await outbox().enrol(RELAY, now);
+  await delivery().enrol(RELAY, now);
   await database.pool.query("UPDATE relay_ack SET event_id = decode(repeat('00', 32), 'hex')");
-  await outbox().takeDue(RELAY, lease);
+  await delivery().takeDue(RELAY, lease);
   expect(await record(event.id, "confirmed")).toBe(1);
 });
 

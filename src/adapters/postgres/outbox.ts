@@ -1,26 +1,18 @@
 /**
- * Tables `outbox_event`, `relay_ack` and `relay_pause`: the newest signed event of each address, how far each relay has
- * taken it, and which relays are left alone for a while.
+ * Table `outbox_event`: the newest signed event of each address, and whether it was taken back since.
  * Each verb is one statement, so it holds on a pool and inside a caller's transaction alike.
  */
 import { fromHex } from "../../core/bytes.ts";
 import { OracleError } from "../../core/errors.ts";
 import { contentHash } from "../../core/nip85/content-hash.ts";
 import { addressOf, decodeEvent, encodeEvent, type SignedEvent, tagValue } from "../../core/nip85/event.ts";
+import { retention } from "../../core/nip85/kinds.ts";
 import type { PublishedVersion } from "../../core/nip85/republish.ts";
-import { type UnixSeconds, unixSeconds } from "../../core/units.ts";
+import type { UnixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
 
 /** A signed event to be sent. `subject` names what it is about, for people; a smaller `priority` goes first. */
 export type StagedEvent = { event: SignedEvent; subject: string; priority: number };
-/** One event due at a relay. `mayBeThere`: it was sent before, and nobody knows whether it arrived. */
-export type DueDelivery = { id: string; sig: string; json: string; attempts: number; mayBeThere: boolean };
-export type DeliveryState = "pending" | "sent" | "confirmed" | "refused";
-export type DeliveryResult = { id: string; state: DeliveryState; nextTryAt: UnixSeconds; answer: string };
-/** Nothing is sent to the relay before `untilAt`; `failures` counts batches in a row without any success. */
-export type RelayPause = { failures: number; untilAt: UnixSeconds; reason: string };
-export type OutboxCounts = { events: number; deliveries: { relay: string; state: DeliveryState; count: number }[] };
-
 /** An older or equal version never replaces a newer one, whichever process comes last. */
 const STAGE = `
   WITH staged AS (
@@ -30,8 +22,8 @@ const STAGE = `
       AS row(kind, pubkey, d, id, created, expires, hash, subject, priority, body)
     ON CONFLICT (kind, pubkey, d) DO UPDATE SET event_id = excluded.event_id, created_at = excluded.created_at,
       expires_at = excluded.expires_at, content_hash = excluded.content_hash, subject = excluded.subject,
-      priority = excluded.priority, body = excluded.body, staged_at = excluded.staged_at
-    WHERE excluded.created_at > outbox_event.created_at
+      priority = excluded.priority, body = excluded.body, staged_at = excluded.staged_at, retracted_at = NULL
+    WHERE excluded.created_at > greatest(outbox_event.created_at, outbox_event.retracted_at)
     RETURNING outbox_id, event_id
   ), reopened AS (
     UPDATE relay_ack SET event_id = staged.event_id, state = 'pending', attempts = 0, next_try_at = $11::bigint,
@@ -40,40 +32,12 @@ const STAGE = `
   )
   SELECT count(*) AS count FROM staged`;
 
-const ENROL = `
-  INSERT INTO relay_ack (outbox_id, relay, event_id, state, attempts, next_try_at)
-  SELECT outbox_id, $1, event_id, 'pending', 0, $2::bigint FROM outbox_event
-  WHERE NOT EXISTS (SELECT 1 FROM relay_ack WHERE relay_ack.outbox_id = outbox_event.outbox_id AND relay_ack.relay = $1)
-  ON CONFLICT DO NOTHING`;
-
 /** One index lookup per address, also while the planner has no statistics and would read the whole table. */
 const FIND_PUBLISHED = `
   SELECT found.* FROM unnest($3::text[]) AS wanted(d) CROSS JOIN LATERAL (
     SELECT d, body, encode(content_hash, 'hex') AS hash FROM outbox_event
     WHERE kind = $1 AND pubkey = $2 AND d = wanted.d LIMIT 1
   ) AS found`;
-
-/**
- * The lease is the next try: a worker that dies leaves its rows to the next one when that moment comes. The event is locked as well, so that a
- * version staged at this very moment is either taken or waits for nobody: an answer about the one before would leave it under a lease.
- */
-const TAKE = `
-  WITH due AS (
-    SELECT relay_ack.outbox_id, outbox_event.event_id, outbox_event.body, outbox_event.priority
-    FROM relay_ack JOIN outbox_event USING (outbox_id)
-    WHERE relay = $1 AND state IN ('pending', 'sent') AND next_try_at <= $2::bigint
-      AND (expires_at IS NULL OR expires_at > $2::bigint)
-    ORDER BY priority, next_try_at LIMIT $3 FOR UPDATE OF relay_ack SKIP LOCKED FOR SHARE OF outbox_event SKIP LOCKED
-  )
-  UPDATE relay_ack SET event_id = due.event_id, attempts = attempts + 1, next_try_at = $2::bigint + $4::bigint
-  FROM due WHERE relay_ack.outbox_id = due.outbox_id AND relay_ack.relay = $1
-  RETURNING encode(due.event_id, 'hex') AS id, due.body, due.priority, attempts, state`;
-
-const RECORD = `
-  UPDATE relay_ack SET state = row.state, next_try_at = row.next_try, last_answer = row.answer, answered_at = $6::bigint
-  FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) AS row(id, state, next_try, answer)
-  JOIN outbox_event ON outbox_event.event_id = decode(row.id, 'hex')
-  WHERE relay_ack.outbox_id = outbox_event.outbox_id AND relay_ack.relay = $1 AND relay_ack.event_id = outbox_event.event_id`;
 
 export function outboxTable(database: Queryable) {
   return {
@@ -98,7 +62,7 @@ export function outboxTable(database: Queryable) {
 
     /** The signed JSON of the current version under an address; undefined when there is none. */
     async findByAddress(address: { kind: number; pubkey: string; d: string }): Promise<string | undefined> {
-      const text = "SELECT body FROM outbox_event WHERE kind = $1 AND pubkey = $2 AND d = $3";
+      const text = "SELECT body FROM outbox_event WHERE kind = $1 AND pubkey = $2 AND d = $3 AND retracted_at IS NULL";
       const values = [address.kind, fromHex(address.pubkey), address.d];
       const { rows } = await translated(database.query({ name: "outbox-by-address", text, values }));
       return rows[0]?.body;
@@ -106,81 +70,17 @@ export function outboxTable(database: Queryable) {
 
     /** The signed JSON of a current version by its id; undefined for ids we never signed and versions that were replaced. */
     async findById(id: string): Promise<string | undefined> {
-      const text = "SELECT body FROM outbox_event WHERE event_id = $1";
+      const text = "SELECT body FROM outbox_event WHERE event_id = $1 AND retracted_at IS NULL";
       const { rows } = await translated(database.query({ name: "outbox-by-id", text, values: [fromHex(id)] }));
       return rows[0]?.body;
     },
 
     /** The signed JSON of everything current about a subject, newest first. */
     async findBySubject(subject: string): Promise<string[]> {
-      const text = "SELECT body FROM outbox_event WHERE subject = $1 ORDER BY created_at DESC, event_id LIMIT 20";
+      const text =
+        "SELECT body FROM outbox_event WHERE subject = $1 AND retracted_at IS NULL ORDER BY created_at DESC, event_id LIMIT 20";
       const { rows } = await translated(database.query({ name: "outbox-by-subject", text, values: [subject] }));
       return rows.map((row) => row.body);
-    },
-
-    /** Opens a delivery to this relay for every current event that has none. Idempotent. @returns how many it opened */
-    async enrol(relay: string, now: UnixSeconds): Promise<number> {
-      const { rowCount } = await translated(
-        database.query({ name: "outbox-enrol", text: ENROL, values: [relay, now] }),
-      );
-      return rowCount ?? 0;
-    },
-
-    /** Takes what is due at a relay under a lease: until it ends no other worker gets the same rows. Most urgent first. */
-    async takeDue(
-      relay: string,
-      options: { now: UnixSeconds; limit: number; leaseSec: number },
-    ): Promise<DueDelivery[]> {
-      const values = [relay, options.now, options.limit, options.leaseSec];
-      const { rows } = await translated(database.query({ name: "outbox-take", text: TAKE, values }));
-      rows.sort((a, b) => a.priority - b.priority);
-      return rows.map(({ id, body, attempts, state }) => {
-        return { id, sig: readBody(body).sig, json: body, attempts, mayBeThere: state === "sent" };
-      });
-    },
-
-    /** Writes down how deliveries ended. Answers about versions that were replaced meanwhile change nothing. @returns rows changed */
-    async record(relay: string, results: readonly DeliveryResult[], now: UnixSeconds): Promise<number> {
-      if (results.length === 0) return 0;
-      const column = <Key extends keyof DeliveryResult>(key: Key) => results.map((result) => result[key]);
-      const values = [relay, column("id"), column("state"), column("nextTryAt"), column("answer"), now];
-      const { rowCount } = await translated(database.query({ name: "outbox-record", text: RECORD, values }));
-      return rowCount ?? 0;
-    },
-
-    /** Why and until when a relay is left alone; undefined for a relay that was never in trouble, or is well again. */
-    async readPause(relay: string): Promise<RelayPause | undefined> {
-      const text = "SELECT failures, until_at, reason FROM relay_pause WHERE relay = $1";
-      const { rows } = await translated(database.query({ name: "relay-pause-read", text, values: [relay] }));
-      const row = rows[0];
-      return row && { failures: row.failures, untilAt: unixSeconds(Number(row.until_at)), reason: row.reason };
-    },
-
-    /** Leaves a relay alone for a while, or with undefined takes that back. Idempotent. */
-    async writePause(relay: string, pause: RelayPause | undefined): Promise<void> {
-      if (!pause) {
-        await translated(
-          database.query({
-            name: "relay-pause-end",
-            text: "DELETE FROM relay_pause WHERE relay = $1",
-            values: [relay],
-          }),
-        );
-        return;
-      }
-      const text = `INSERT INTO relay_pause (relay, failures, until_at, reason) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (relay) DO UPDATE SET failures = excluded.failures, until_at = excluded.until_at, reason = excluded.reason`;
-      const values = [relay, pause.failures, pause.untilAt, pause.reason];
-      await translated(database.query({ name: "relay-pause-write", text, values }));
-    },
-
-    /** How many events are current, and how many deliveries are in each state. */
-    async counts(): Promise<OutboxCounts> {
-      const text =
-        "SELECT relay, state, count(*)::int AS count FROM relay_ack GROUP BY relay, state ORDER BY relay, state";
-      const deliveries = await translated(database.query({ name: "outbox-deliveries", text }));
-      const events = await translated(database.query("SELECT count(*)::int AS count FROM outbox_event"));
-      return { events: events.rows[0].count, deliveries: deliveries.rows };
     },
   };
 }
@@ -189,7 +89,7 @@ export function outboxTable(database: Queryable) {
 function columns(staged: readonly StagedEvent[]): unknown[][] {
   const newest = new Map<string, StagedEvent>();
   for (const item of staged) {
-    const address = JSON.stringify([item.event.kind, item.event.pubkey, addressOf(item.event)]);
+    const address = JSON.stringify([item.event.kind, item.event.pubkey, placeOf(item.event)]);
     const other = newest.get(address);
     if (!other || other.event.created_at < item.event.created_at) newest.set(address, item);
   }
@@ -198,7 +98,7 @@ function columns(staged: readonly StagedEvent[]): unknown[][] {
   return [
     rows.map(({ event }) => event.kind),
     rows.map(({ event }) => event.pubkey),
-    rows.map(({ event }) => addressOf(event)),
+    rows.map(({ event }) => placeOf(event)),
     rows.map(({ event }) => event.id),
     rows.map(({ event }) => event.created_at),
     rows.map(expiresAt),
@@ -209,7 +109,13 @@ function columns(staged: readonly StagedEvent[]): unknown[][] {
   ];
 }
 
-function readBody(body: string): SignedEvent {
+/** The `d` of its row: its address, or the id of an event that nothing replaces. */
+function placeOf(event: SignedEvent): string {
+  return retention(event.kind) === "all" ? event.id : addressOf(event);
+}
+
+/** @throws INTERNAL */
+export function readBody(body: string): SignedEvent {
   const event = decodeEvent(body);
   if (!event) throw new OracleError("INTERNAL", "the outbox holds a body that is no event");
   return event;

@@ -13,11 +13,14 @@ export type Publisher = Awaited<ReturnType<typeof createPublisher>>;
 export async function createPublisher(options: { secret: string; origin: string; relays: string[] }) {
   const secret = parseSecretKey(options.secret);
   const node = deriveServiceKey(secret, "lightning-node");
+  const endpoint = deriveServiceKey(secret, "l402-endpoint");
+  const operator = deriveServiceKey(secret, "operator");
   const brand = deriveServiceKey(secret, "brand");
-  const signer = await createSigner([node, brand]);
+  const signer = await createSigner([node, endpoint, operator, brand]);
   const { origin, relays } = options;
   return {
-    nodePubkey: node.pubkey,
+    /** Each algorithm's own key. */
+    pubkeys: { node: node.pubkey, endpoint: endpoint.pubkey, operator: operator.pubkey, brand: brand.pubkey },
     sign: signer.sign,
     /** Who we are, as of an instant, and what we predicted; published only when it differs from what was said before. */
     identity(createdAt: UnixSeconds, predictions: ServiceProfile["predictions"]): UnsignedEvent[] {

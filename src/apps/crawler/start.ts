@@ -31,7 +31,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
     const publisher = await createPublisher({ secret: world.nostrPrivateKey, origin, relays: world.nostrRelays });
     publishing.push(publishAssertionsJob({ database, publisher, origin, lnd: readonly, events, signal }));
     publishing.push(...world.nostrRelays.map((relay) => deliverEventsJob({ database, relay, events, signal })));
-    events.log.info({ pubkey: publisher.nodePubkey, relays: world.nostrRelays }, "assertions are signed by");
+    events.log.info({ pubkey: publisher.pubkeys.node, relays: world.nostrRelays }, "assertions are signed by");
   }
 
   const readers = () => lnd.each().flatMap(({ connections }) => connections.get("readonly") ?? []);

@@ -1,8 +1,8 @@
 /** Job: bring the outbox to each relay, batch by batch, until nothing is due or the relay wants no more. */
 import { type RelayConnection, relayConnection } from "../../../adapters/nostr/relay-connection.ts";
 import type { Database } from "../../../adapters/postgres/connect.ts";
+import { deliveryTable } from "../../../adapters/postgres/delivery.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
-import { outboxTable } from "../../../adapters/postgres/outbox.ts";
 import { deliverEvents } from "../../../oracle/publish/deliver-events.ts";
 import { now } from "../../clock.ts";
 import type { Events } from "../../events.ts";
@@ -25,7 +25,7 @@ export function deliverEventsJob(deps: {
     timeoutSec: TIMEOUT_SEC,
     async run() {
       const connection: RelayConnection = relayConnection(relay);
-      const outbox = outboxTable(database);
+      const outbox = deliveryTable(database);
       const total = { taken: 0, confirmed: 0, refused: 0 };
       try {
         for (let stalled = false; !stalled && !signal.aborted; ) {

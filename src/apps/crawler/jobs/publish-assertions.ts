@@ -44,7 +44,7 @@ export function publishAssertionsJob(deps: {
       );
       const report = await publishAssertions(ports, {
         scores,
-        pubkey: publisher.nodePubkey,
+        pubkey: publisher.pubkeys.node,
         origin,
         network,
         now: now(),

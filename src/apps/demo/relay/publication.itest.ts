@@ -10,6 +10,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { deriveServiceKey } from "../../../adapters/nostr/keys.ts";
 import { type RelayConnection, type RelayOptions, relayConnection } from "../../../adapters/nostr/relay-connection.ts";
 import { createSigner } from "../../../adapters/nostr/signer.ts";
+import { deliveryTable } from "../../../adapters/postgres/delivery.ts";
 import { outboxTable } from "../../../adapters/postgres/outbox.ts";
 import { toHex } from "../../../core/bytes.ts";
 import type { NodeAssertion } from "../../../core/nip85/assertion.ts";
@@ -75,7 +76,7 @@ function connect(url: string, options?: RelayOptions): RelayConnection {
 
 /** One batch to `connection`, kept under `relay`: the name stays while ports change. */
 function deliver(connection: RelayConnection, relay = "relay", at: UnixSeconds = now, limit = 500) {
-  const ports = { ...outboxTable(database.pool), publish: connection.publish, readBack: connection.readBack };
+  const ports = { ...deliveryTable(database.pool), publish: connection.publish, readBack: connection.readBack };
   return deliverEvents(ports, { relay, now: at, limit, signal: forever, random: () => 0.5 });
 }
 
@@ -97,7 +98,9 @@ async function ask(url: string, filter: object): Promise<SignedEvent[]> {
 }
 
 const states = async () =>
-  Object.fromEntries((await outboxTable(database.pool).counts()).deliveries.map(({ state, count }) => [state, count]));
+  Object.fromEntries(
+    (await deliveryTable(database.pool).counts()).deliveries.map(({ state, count }) => [state, count]),
+  );
 
 test("scores become events on the relay that four implementations accept", async () => {
   loadWasmSync();
@@ -207,7 +210,7 @@ test("a relay that is away costs one failed connection, and scoring is not delay
 test("what was sent before a crash is found on the relay and not sent again", async () => {
   const relay = await openRelay();
   await publish(scores.slice(0, 5));
-  const { enrol, takeDue, record } = outboxTable(database.pool);
+  const { enrol, takeDue, record } = deliveryTable(database.pool);
   await enrol("relay", now);
   const due = await takeDue("relay", { now, limit: 5, leaseSec: 300 });
   await connect(relay.url).publish(due, forever);
