@@ -5,6 +5,7 @@ import type { Chance } from "../../core/score/interval.ts";
 import type { EndpointBelief } from "../../core/trust/believe-endpoint.ts";
 import { type Msat, msat, type UnixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
+import { outboxTable, type StagedEvent } from "./outbox.ts";
 
 /** What a rating needs of one endpoint. */
 type Member = {
@@ -26,6 +27,7 @@ type Rated = {
     readonly payee: string | undefined;
     readonly latency: { readonly medianMs: number; readonly ninetiethMs: number } | undefined;
     readonly observations: number;
+    readonly probes: { readonly made: number; readonly paid: number; readonly good: number };
     readonly newestAt: UnixSeconds | undefined;
   };
   readonly belief: EndpointBelief;
@@ -79,11 +81,12 @@ const STORE = `
     position = r.position, stages = r.stages, probability = r.probability, low = r.low, high = r.high,
     verdict = r.verdict, paid_low = r.paid_low, paid_high = r.paid_high, unpaid_low = r.unpaid_low, unpaid_high = r.unpaid_high,
     payment_low = r.payment_low, payment_good = r.payment_good, payment_bad = r.payment_bad, observations = r.observations, newest_at = r.newest_at, price_msat = r.price_msat, payee = r.payee,
+    probe_count = r.probe_count, paid_count = r.paid_count, good_count = r.good_count,
     latency_ms = r.latency_ms, latency_90_ms = r.latency_90_ms, floor_cost = r.floor_cost, hope_cost = r.hope_cost
   FROM jsonb_to_recordset($1::jsonb) AS r(endpoint_id bigint, marks bigint, rated_at bigint, model_at bigint, position bigint,
     stages jsonb, probability float8, low float8, high float8, verdict text, paid_low float8, paid_high float8,
     unpaid_low float8, unpaid_high float8, payment_low float8, payment_good float8, payment_bad float8, observations int, newest_at bigint, price_msat bigint, payee text, latency_ms int,
-    latency_90_ms int, floor_cost float8, hope_cost float8)
+    latency_90_ms int, floor_cost float8, hope_cost float8, probe_count int, paid_count int, good_count int)
   WHERE b.endpoint_id = r.endpoint_id AND (b.rated_at IS NULL OR (b.rated_at <= r.rated_at AND b.position <= r.position))`;
 
 export function endpointBeliefTable(database: Database) {
@@ -142,10 +145,16 @@ export function endpointBeliefTable(database: Database) {
       return new Map(rows.map((row) => [row.key, chanceOfScore(row)]));
     },
 
-    async store(rated: readonly Rated[]): Promise<void> {
-      await translated(
-        database.query({ name: "belief-store", text: STORE, values: [JSON.stringify(rated.map(rowOf))] }),
-      );
+    /** Stores beliefs, and what is said of them on Nostr, together or not at all. */
+    async store(rated: readonly Rated[], staged: readonly StagedEvent[] = []): Promise<void> {
+      const values = [JSON.stringify(rated.map(rowOf))];
+      const storeOn = (client: Queryable) => client.query({ name: "belief-store", text: STORE, values });
+      if (staged.length === 0) await translated(storeOn(database));
+      else
+        await inTransaction(database, async (client) => {
+          await storeOn(client);
+          await outboxTable(client).stage(staged, rated[0]!.ratedAt);
+        });
     },
   };
 }
@@ -205,6 +214,9 @@ function rowOf({ facts, belief, ...rated }: Rated) {
     payment_good: stages.payment.seen.good,
     payment_bad: stages.payment.seen.bad,
     observations: facts.observations,
+    probe_count: facts.probes.made,
+    paid_count: facts.probes.paid,
+    good_count: facts.probes.good,
     newest_at: facts.newestAt ?? null,
     price_msat: facts.price === undefined ? null : String(facts.price),
     payee: facts.payee ?? null,

@@ -7,6 +7,7 @@ import { diffGraphs, type GraphChange } from "../../core/graph/change.ts";
 import type { ChannelGraph } from "../../core/graph/channel-graph.ts";
 import { digestAfter, encodeDelta } from "../../core/graph/delta.ts";
 import { graphFromRecords } from "../../core/graph/records.ts";
+import { eventId } from "../../core/nip85/event.ts";
 import { type UnixSeconds, unixSeconds } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { playScript, storedGraph } from "../../testing/followed.ts";
@@ -136,6 +137,25 @@ test("a process that lost its right writes nothing, not even history", async () 
   await holder().then((again) => expect(writeDelta(again, first, [])).resolves.toBeUndefined());
   expect((await versions().newest())?.position).toEqual(second);
   expect([await count("channel_closed"), await count("graph_snapshot")]).toEqual([closed, 1]);
+});
+
+test("scores and what is said of them are one transaction: a process that lost its right says nothing", async () => {
+  await database.pool.query("TRUNCATE outbox_event CASCADE");
+  const [loser, winner] = [await holder(), randomUUID()];
+  await database.pool.query("UPDATE graph_head SET holder = $1", [winner]);
+  const { nodes: rows, ...reading } = rateGraph(whole, now);
+  const event = { pubkey: "ab".repeat(32), created_at: now, kind: 30_385, tags: [["d", "x"]], content: "" };
+  const staged = [{ event: { ...event, id: eventId(event), sig: "00".repeat(64) }, subject: "x", priority: 2 }];
+  const write = (by: string) =>
+    versions().checkpoint({
+      ...{ holder: by, after: undefined, at: now, reading, staged, sameAsBefore: false },
+      ...{ nodes: pages(rows), history: pages(diffGraphs(empty, whole)) },
+    });
+
+  expect(await write(loser)).toBeUndefined();
+  expect([await count("outbox_event"), await count("node")]).toEqual([0, 0]);
+  expect(await write(winner)).toBeDefined();
+  expect([await count("outbox_event"), await count("node")]).toEqual([1, whole.nodeCount]);
 });
 
 test("a write that is repeated because nobody knew what became of it is written once", async () => {

@@ -10,6 +10,7 @@ import { type UnixSeconds, unixSeconds } from "../../core/units.ts";
 import { type Database, inTransaction, type Queryable, translated } from "./connect.ts";
 import { type GraphReading, insertSnapshot, type StoredNode, writeNodes } from "./graph.ts";
 import { appendHistory } from "./graph-history.ts";
+import { outboxTable, type StagedEvent } from "./outbox.ts";
 
 /** One state of the graph; `digest` names its content. */
 export type GraphPosition = { snapshotId: bigint; number: number; digest: Uint8Array };
@@ -29,7 +30,13 @@ export type StoredVersion = {
 type Pages<Item> = AsyncIterable<Item[]>;
 type Write = { holder: string; after: GraphPosition | undefined; at: UnixSeconds; history: Pages<GraphChange> };
 export type DeltaWrite = Write & { delta: Uint8Array; digest: Uint8Array };
-export type SnapshotWrite = Write & { reading: GraphReading; nodes: Pages<StoredNode>; sameAsBefore: boolean };
+export type SnapshotWrite = Write & {
+  reading: GraphReading;
+  nodes: Pages<StoredNode>;
+  sameAsBefore: boolean;
+  /** What is said of these nodes on Nostr: stored with their scores, or not at all. */
+  staged?: readonly StagedEvent[];
+};
 
 const MAX_STEPS = 500;
 
@@ -98,11 +105,12 @@ export function graphVersions(database: Database) {
      * who holds that need not read it.
      */
     async checkpoint(write: SnapshotWrite): Promise<GraphPosition | undefined> {
-      const { holder, after, at, history, reading, nodes, sameAsBefore } = write;
+      const { holder, after, at, history, reading, nodes, sameAsBefore, staged = [] } = write;
       return unlessSuperseded(database, async (client) => {
         await writeHistory(client, history, at);
         const snapshotId = await insertSnapshot(client, reading);
         await writeNodes(client, snapshotId, nodes, reading.takenAt);
+        await outboxTable(client).stage(staged, at);
         const position = { snapshotId, number: 0, digest: reading.digest };
         await advance(client, holder, after, position);
         await insertVersion(client, position, at, undefined, sameAsBefore ? after : undefined);

@@ -14,6 +14,7 @@ import { checkClaimsJob } from "./jobs/check-claims.ts";
 import { importCatalogueJob } from "./jobs/import-catalogue.ts";
 import { probeEndpointsQueue } from "./jobs/probe-endpoints.ts";
 import { rateEndpointsJob } from "./jobs/rate-endpoints.ts";
+import type { Speech } from "./speech.ts";
 
 const CADENCE: Cadence = { everySec: 3_600, paidEverySec: 21_600 };
 /** Nobody waits an hour to see what the demo does, and its money is not real. */
@@ -21,8 +22,10 @@ const DEMO_CADENCE: Cadence = { everySec: 30, paidEverySec: 60 };
 
 export type EndpointWork = { jobs: Job[]; queue: Queue; close(): void };
 
-export function endpointWork(deps: Start & { database: Database; lnd: LndNodes }): EndpointWork {
-  const { config, world, database, lnd, events, signal } = deps;
+export function endpointWork(
+  deps: Start & { database: Database; lnd: LndNodes; speech: Speech | undefined },
+): EndpointWork {
+  const { config, world, database, lnd, speech, events, signal } = deps;
   const market = world.demo?.market;
   const cadence = market ? DEMO_CADENCE : CADENCE;
   const egress = openEgress(config, market?.addresses);
@@ -54,7 +57,7 @@ export function endpointWork(deps: Start & { database: Database; lnd: LndNodes }
     jobs: [
       importCatalogueJob({ database, ask: egress.fetch, rules, local, events, signal }),
       checkClaimsJob({ database, ask: egress.fetch, mostPerHost: config.ABSOLUTE_HOST_CAP_TOTAL, signal }),
-      rateEndpointsJob({ database, signal }),
+      rateEndpointsJob({ database, speech, signal }),
     ],
     queue,
     close: () => egress.close(),

@@ -14,6 +14,7 @@ import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { createPublisher } from "./publisher.ts";
+import { openSpeech, type Speech } from "./speech.ts";
 
 /** Works until stopped. Without a Nostr key it rates and publishes nothing. */
 export async function startCrawler({ config, world, events, signal }: Start): Promise<Running> {
@@ -27,9 +28,11 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const origin = config.PUBLIC_ORIGIN ?? `http://${config.HOST}:${config.PORT}`;
 
   const publishing: Job[] = [];
+  let speech: Speech | undefined;
   if (world.nostrPrivateKey !== undefined) {
     const publisher = await createPublisher({ secret: world.nostrPrivateKey, origin, relays: world.nostrRelays });
-    publishing.push(publishAssertionsJob({ database, publisher, origin, lnd: readonly, events, signal }));
+    speech = openSpeech({ database, publisher, origin, lnd: readonly, events, signal });
+    publishing.push(publishAssertionsJob({ database, publisher, speech, events, signal }));
     publishing.push(...world.nostrRelays.map((relay) => deliverEventsJob({ database, relay, events, signal })));
     events.log.info({ pubkey: publisher.pubkeys.node, relays: world.nostrRelays }, "assertions are signed by");
   }
@@ -40,7 +43,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const reconcile = reconcileJob({ database, nodes: readers, payers, everySec: checkedSec, events, signal });
   const resolve = resolvePaymentsJob({ database, payers, limits: world.spendPolicy.payments, events, signal });
   const probe = probeNodesJob({ database, nodes: payers, limits: world.spendPolicy.probes, events, signal });
-  const endpoints = endpointWork({ config, world, events, signal, database, lnd });
+  const endpoints = endpointWork({ config, world, events, signal, database, lnd, speech });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
@@ -52,7 +55,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   );
   const publishNow = () => (publishing.length > 0 ? jobs.runNow("publish-assertions") : Promise.resolve());
   const everySec = config.CRAWL_INTERVAL_LND_GRAPH_SEC;
-  const follower = startFollowing({ database, lnd: readonly, everySec, events, signal }, publishNow);
+  const follower = startFollowing({ database, lnd: readonly, speech, everySec, events, signal }, publishNow);
 
   return {
     name: "crawler",

@@ -4,7 +4,7 @@ import { getEventHash } from "nostr-tools/pure";
 import { expect, test } from "vitest";
 import { fromHex } from "../bytes.ts";
 import { unixSeconds } from "../units.ts";
-import { nodeAssertion } from "./assertion.ts";
+import { addressAssertion, endpointAssertion, keyAssertion, nodeAssertion } from "./assertion.ts";
 import { eventId, publicKeyOf, type UnsignedEvent } from "./event.ts";
 import { lintEvent } from "./lint.ts";
 
@@ -38,7 +38,7 @@ const vectors: { name: string; event: UnsignedEvent; id: string }[] = [
     id: "2810ba3cb65d6d08ba8401406fe68d2e7444698b9b1fbdf4fb52f86e37e03058",
   },
   {
-    name: "an announced node",
+    name: "an announced node, its rank alone",
     event: about(K_NODE, 30_384, [
       ["d", clip],
       ["a", clip, "wss://relay.example.org"],
@@ -90,6 +90,82 @@ const vectors: { name: string; event: UnsignedEvent; id: string }[] = [
 test.each(vectors)("$name has its known id and passes the lint", ({ event, id }) => {
   expect(eventId(event)).toBe(id);
   expect(lintEvent(event, { pubkey: event.pubkey, kinds: [event.kind], now: at })).toEqual([]);
+});
+
+const relay = "wss://relay.example.org";
+const ranked = { rank: 61, rankLow: 52, rankHigh: 69 };
+const endpoint = {
+  ...ranked,
+  ...{ url, method: "GET", probes: { made: 48, paid: 7, good: 46 }, reports: 2, latencyMs: 412, priceMsat: 21_000n },
+  asOf: at,
+};
+const operator = { ...ranked, key: USER, relay, nodes: 2, endpoints: 1, proofs: [clip] };
+
+test("a URL, an announcement and a key are asserted in the layout of their kind", () => {
+  const context = { pubkey: K_L402, createdAt: at };
+  const rank = [
+    ["rank", "61"],
+    ["rank_low", "52"],
+    ["rank_high", "69"],
+  ];
+  const expiration = ["expiration", "1792592000"];
+  const events = [
+    endpointAssertion(endpoint, context),
+    addressAssertion({ ...ranked, address: service, relay }, context),
+    keyAssertion(operator, context),
+  ];
+  expect(events.map(({ kind, tags }) => [kind, tags])).toEqual([
+    [
+      30_385,
+      [
+        ["d", url],
+        ["i", url],
+        ["k", "web"],
+        ...rank,
+        ["method", "GET"],
+        ["probe_cnt", "48"],
+        ["paid_cnt", "7"],
+        ["ok_pct", "96"],
+        ["report_cnt", "2"],
+        ["latency_ms", "412"],
+        ["price_msat", "21000"],
+        ["as_of", "1790000000"],
+        expiration,
+      ],
+    ],
+    [30_384, [["d", service], ["a", service, relay], ...rank, expiration]],
+    [
+      30_382,
+      [["d", USER], ["p", USER, relay], ...rank, ["ln_node_cnt", "2"], ["l402_cnt", "1"], ["proof", clip], expiration],
+    ],
+  ]);
+  for (const event of events) expect(lintEvent(event, { pubkey: K_L402, kinds: [event.kind], now: at })).toEqual([]);
+});
+
+test("of a URL that was never called, nothing is said that calls would tell", () => {
+  const { latencyMs: _, priceMsat: __, ...untimed } = endpoint;
+  const event = endpointAssertion(
+    { ...untimed, probes: { made: 0, paid: 0, good: 0 } },
+    { pubkey: K_L402, createdAt: at },
+  );
+  const names = event.tags.map(([name]) => name);
+  for (const name of ["ok_pct", "latency_ms", "price_msat"]) expect(names).not.toContain(name);
+});
+
+test.each([
+  { name: "a URL that is too long for relays", event: { url: `https://api.example.com/${"a".repeat(240)}` }, rule: 2 },
+  { name: "a URL in another spelling", event: { url: "https://API.example.com/v1/weather" }, rule: 9 },
+  { name: "a rank outside its interval", event: { rank: 80 }, rule: 6 },
+])("$name is not signed", ({ event, rule }) => {
+  const draft = endpointAssertion({ ...endpoint, ...event }, { pubkey: K_L402, createdAt: at });
+  const faults = lintEvent(draft, { pubkey: K_L402, kinds: [30_385], now: at });
+  expect(faults.map((fault) => fault.rule)).toContain(rule);
+});
+
+test("a key names ten proofs at most", () => {
+  const proofs = Array.from({ length: 40 }, (_, i) => `${clip}${i}`);
+  const event = keyAssertion({ ...operator, proofs }, { pubkey: K_OP, createdAt: at });
+  expect(event.tags.filter(([name]) => name === "proof")).toHaveLength(10);
 });
 
 test("on another network the identifier says so", () => {

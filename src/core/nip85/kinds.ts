@@ -36,11 +36,12 @@ export const FOREIGN_KIND = {
   nodeAnnouncement: 38_171,
 } as const;
 
-const ASSERTION_KINDS: ReadonlySet<number> = new Set([KIND.aboutKey, KIND.aboutAddress, KIND.aboutIdentifier]);
+/** The NIP-85 assertions that this project publishes. */
+export const ASSERTION_KINDS: readonly number[] = [KIND.aboutKey, KIND.aboutAddress, KIND.aboutIdentifier];
 
 /** Whether the kind is a NIP-85 assertion that this project publishes. */
 export function isAssertion(kind: number): boolean {
-  return ASSERTION_KINDS.has(kind);
+  return ASSERTION_KINDS.includes(kind);
 }
 
 /** Which earlier events of the same author a relay drops when a new one arrives (NIP-01). */

@@ -18,12 +18,14 @@ export type LintContext = {
 
 const MAX_TAGS = 40;
 const MAX_BYTES = 16_384;
+/** A deletion names many events at once, and stays below what relays take. */
+const MAX_DELETION = { tags: 210, bytes: 61_440 };
 const MAX_LIFETIME_SEC = 31 * 86_400;
 const MAX_AHEAD_SEC = 30;
 const RANK = /^(0|[1-9][0-9]?|100)$/;
 const NUMBER = /^(0|[1-9][0-9]*)$/;
 const PRINTABLE = /^[\x20-\x7e]*$/;
-const TEXT_TAGS = new Set(["d", "i", "k", "a", "p", "e", "proof"]);
+const TEXT_TAGS = new Set(["d", "i", "k", "a", "p", "e", "proof", "method"]);
 const FORBIDDEN_TAGS = new Set(["alt", "-", "client"]);
 /** Tags that clients read as one value: a second one would leave the choice to chance. */
 const REPEATABLE_TAGS = new Set(["proof"]);
@@ -115,8 +117,9 @@ function formFaults(event: UnsignedEvent): Fault[] {
       faults.push({ rule: 11, message: `${name} is longer than ${MAX_TAG_BYTES} bytes` });
   }
   if (event.content !== "") faults.push({ rule: 12, message: "content must be empty" });
-  if (event.tags.length > MAX_TAGS) faults.push({ rule: 15, message: `has more than ${MAX_TAGS} tags` });
-  if (signedSize(event) >= MAX_BYTES) faults.push({ rule: 15, message: `has ${MAX_BYTES} bytes or more` });
+  const most = isAssertion(event.kind) ? { tags: MAX_TAGS, bytes: MAX_BYTES } : MAX_DELETION;
+  if (event.tags.length > most.tags) faults.push({ rule: 15, message: `has more than ${most.tags} tags` });
+  if (signedSize(event) >= most.bytes) faults.push({ rule: 15, message: `has ${most.bytes} bytes or more` });
   return faults;
 }
 

@@ -1,8 +1,8 @@
 /** What is news, what is noise, and when an unchanged assertion is renewed. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { unixSeconds } from "../units.ts";
-import { type NodeAssertion, nodeAssertion } from "./assertion.ts";
+import { type UnixSeconds, unixSeconds } from "../units.ts";
+import { endpointAssertion, type NodeAssertion, nodeAssertion } from "./assertion.ts";
 import { contentHash } from "./content-hash.ts";
 import type { UnsignedEvent } from "./event.ts";
 import { nextCreatedAt, republishReason } from "./republish.ts";
@@ -35,6 +35,25 @@ test.each([
   { name: "something is counted for the first time", change: { commentCount: 0 }, want: "text" },
 ])("when $name: $want", ({ from, change, want }) => {
   expect(republishReason(published(event(from)), event(change, hourLater), hourLater)).toBe(want);
+});
+
+test.each([
+  { name: "a price moves by a twentieth", change: { priceMsat: 10_500n }, want: undefined },
+  { name: "a price moves by more than a tenth", change: { priceMsat: 12_000n }, want: "price" },
+  { name: "an endpoint becomes free", change: { priceMsat: 0n }, want: "price" },
+  { name: "the latency stays in its power of two", change: { latencyMs: 511 }, want: undefined },
+  { name: "the latency enters the next", change: { latencyMs: 512 }, want: "count" },
+  { name: "another method speaks for the URL", change: { method: "POST" }, want: "text" },
+])("of an endpoint, when $name: $want", ({ change, want }) => {
+  const asked = { url: "https://api.example/a", method: "GET", probes: { made: 9, paid: 3, good: 9 }, reports: 0 };
+  const known = { rank: 61, rankLow: 52, rankHigh: 69, ...asked, latencyMs: 412, priceMsat: 10_000n, asOf: start };
+  const say = (at: UnixSeconds, changed = {}) =>
+    endpointAssertion({ ...known, ...changed }, { pubkey: "ab".repeat(32), createdAt: at });
+  expect(republishReason(published(say(start)), say(hourLater, change), hourLater)).toBe(want);
+});
+
+test("what was taken back is new when it is said again, also unchanged", () => {
+  expect(republishReason({ ...published(event()), retractedAt: start }, event(), start)).toBe("new");
 });
 
 test("a subject never published is new, and a site that moved is news", () => {

@@ -11,13 +11,15 @@ import { addressOf, tagValue, type UnsignedEvent } from "./event.ts";
 import { isAssertion } from "./kinds.ts";
 
 /** Why an event is published; undefined elsewhere means: leave the published one alone. */
-export const REPUBLISH_REASONS = ["new", "band", "rank", "interval", "count", "text", "renewal"] as const;
+export const REPUBLISH_REASONS = ["new", "band", "rank", "interval", "count", "price", "text", "renewal"] as const;
 export type RepublishReason = (typeof REPUBLISH_REASONS)[number];
 
 /** Readers show a rank as one of five bands; a score that enters another one is news however small the step. */
 const BAND_STARTS = [20, 40, 60, 80];
 const RANK_STEP = 2;
 const INTERVAL_STEP = 5;
+/** Prices that follow an exchange rate move all day: a tenth is news. */
+const PRICE_PART = 0.1;
 const DAY_SEC = 86_400;
 /** Renewal falls between these two distances from the expiration; the subject's hash picks where, to spread the load. */
 const RENEW_FROM_SEC = 10 * DAY_SEC;
@@ -26,7 +28,12 @@ const RELAY_CLOCK_SKEW_SEC = 30;
 const NUMBER_TAGS = /^(rank|rank_low|rank_high|[a-z0-9_]+_(cnt|pct|ms|msat))$/;
 
 /** The newest version under an address, and its {@link contentHash}. */
-export type PublishedVersion = { event: UnsignedEvent; contentHash: string };
+export type PublishedVersion = {
+  event: UnsignedEvent;
+  contentHash: string;
+  /** created_at of the event that took it back; absent while it stands. */
+  retractedAt?: UnixSeconds | undefined;
+};
 
 /** Why `next` should replace what is published, or undefined to publish nothing. */
 export function republishReason(
@@ -34,7 +41,7 @@ export function republishReason(
   next: UnsignedEvent,
   now: UnixSeconds,
 ): RepublishReason | undefined {
-  if (!previous) return "new";
+  if (!previous || previous.retractedAt !== undefined) return "new";
   if (previous.contentHash !== contentHash(next)) {
     const reason = isAssertion(next.kind) ? changeReason(previous.event, next) : "text";
     if (reason) return reason;
@@ -60,7 +67,9 @@ function changeReason(previous: UnsignedEvent, next: UnsignedEvent): RepublishRe
     if (Math.abs(numberOf(next, end) - numberOf(previous, end)) >= INTERVAL_STEP) return "interval";
   }
   for (const [name = ""] of next.tags) {
-    if (name.endsWith("_cnt") && bucketOf(numberOf(previous, name)) !== bucketOf(numberOf(next, name))) return "count";
+    const [was, is] = [numberOf(previous, name), numberOf(next, name)];
+    if ((name.endsWith("_cnt") || name.endsWith("_ms")) && bucketOf(was) !== bucketOf(is)) return "count";
+    if (name.endsWith("_msat") && Math.abs(is - was) > PRICE_PART * Math.max(is, was)) return "price";
   }
   return undefined;
 }

@@ -12,6 +12,8 @@ export type CallFacts = {
   /** Half, and nine tenths, of calls were answered within so long. */
   readonly latency: { readonly medianMs: number; readonly ninetiethMs: number } | undefined;
   readonly observations: number;
+  /** Calls of ours, those of them that were paid for, and those that went well as far as they went. */
+  readonly probes: { readonly made: number; readonly paid: number; readonly good: number };
   readonly bySource: Readonly<Record<CallSource, number>>;
   readonly newestAt: UnixSeconds | undefined;
 };
@@ -31,6 +33,11 @@ export function describeCalls(calls: readonly CallEvidence[], now: UnixSeconds):
     payee: probed.find(({ payee }) => payee !== undefined)?.payee,
     latency: times.length === 0 ? undefined : { medianMs: rankOf(times, 0.5), ninetiethMs: rankOf(times, 0.9) },
     observations: newest.length,
+    probes: {
+      made: probed.length,
+      paid: probed.filter(({ stage }) => stage === "delivery" || stage === "quality").length,
+      good: probed.filter(({ good }) => good).length,
+    },
     bySource,
     newestAt: newest[0]?.observedAt,
   };

@@ -2,10 +2,12 @@
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { expect, test } from "vitest";
 import { toHex } from "../../core/bytes.ts";
-import type { NodeAssertion } from "../../core/nip85/assertion.ts";
+import type { NodeAssertion, Statement } from "../../core/nip85/assertion.ts";
 import { contentHash } from "../../core/nip85/content-hash.ts";
 import { addressOf, eventId, type SignedEvent, tagValue } from "../../core/nip85/event.ts";
 import type { PublishedVersion } from "../../core/nip85/republish.ts";
+import { takenBack } from "../../core/nip85/retraction.ts";
+import { statementsOfNode } from "../../core/nip85/statement.ts";
 import { unixSeconds } from "../../core/units.ts";
 import { type PublishPorts, publishAssertions } from "./publish-assertions.ts";
 import { publishIdentity } from "./publish-identity.ts";
@@ -20,6 +22,19 @@ const scores = keys.map((nodeKey, index): NodeAssertion => {
   return { nodeKey, rank: index % 101, rankLow: 0, rankHigh: 100, reachRatio: 0.5, observations: 9, asOf: start };
 });
 
+const voice = {
+  pubkeys: { node: pubkey, endpoint: "cd".repeat(32), operator: "ef".repeat(32) },
+  origin: "https://oracle.example",
+  network: "mainnet",
+} as const;
+
+/** All that is to be said, in two pages. */
+async function* pagesOf(input: readonly NodeAssertion[]): AsyncGenerator<Statement[]> {
+  const middle = Math.ceil(input.length / 2);
+  for (const page of [input.slice(0, middle), input.slice(middle)])
+    yield page.flatMap((score) => statementsOfNode(score, undefined, voice));
+}
+
 /** An outbox in memory. */
 function world() {
   const published = new Map<string, PublishedVersion & { event: SignedEvent }>();
@@ -30,19 +45,22 @@ function world() {
     sign: async (events) => events.map((event) => ({ ...event, id: eventId(event), sig: "00".repeat(64) })),
     async stage(events) {
       staged.push(...events);
-      for (const { event } of events) published.set(addressOf(event), { event, contentHash: contentHash(event) });
+      for (const { event } of events) {
+        if (event.kind !== 5) published.set(addressOf(event), { event, contentHash: contentHash(event) });
+        for (const { d } of takenBack(event))
+          published.set(d, { ...published.get(d)!, retractedAt: unixSeconds(event.created_at) });
+      }
       return events.length;
     },
+    standing: async (_key, after, limit) =>
+      [...published]
+        .filter(([d, { retractedAt }]) => retractedAt === undefined && d > after.d)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .slice(0, limit)
+        .map(([d, { event }]) => ({ kind: event.kind, d, id: event.id, createdAt: event.created_at })),
   };
   const publish = (input: readonly NodeAssertion[], now = start, signal = new AbortController().signal) =>
-    publishAssertions(ports, {
-      scores: input,
-      pubkey,
-      origin: "https://oracle.example",
-      network: "mainnet",
-      now,
-      signal,
-    });
+    publishAssertions(ports, { statements: pagesOf(input), pubkeys: [pubkey], now, signal });
   return { published, staged, ports, publish };
 }
 
@@ -92,6 +110,39 @@ test("a score that breaks a rule is reported and the others are published", asyn
   expect(staged.map(({ subject }) => subject)).toEqual([keys[0]]);
 });
 
+test("what is not said any more is taken back, once; said again, it is new and dated after that", async () => {
+  const { publish, staged, published } = world();
+  await publish(scores);
+  const fewer = scores.slice(3);
+  expect(await publish(fewer)).toMatchObject({ staged: 1, retracted: 3, unchanged: 197 });
+  const event = staged.at(-1)!.event;
+  expect(event).toMatchObject({ kind: 5, created_at: start, content: "" });
+  const ids = keys.slice(0, 3).map((key) => published.get(`lightning:node:${key}`)!.event.id);
+  const named = event.tags.map(([name, value]) => `${name} ${value}`).sort();
+  expect(named).toEqual(
+    [
+      ...keys.slice(0, 3).map((key) => `a 30385:${pubkey}:lightning:node:${key}`),
+      ...ids.map((id) => `e ${id}`),
+      "k 30385",
+    ].sort(),
+  );
+  expect(await publish(fewer)).toMatchObject({ staged: 0, retracted: 0 });
+  expect(await publish(scores)).toMatchObject({ staged: 3, reasons: { new: 3 } });
+  expect(staged.at(-1)!.event.created_at).toBe(start + 1);
+});
+
+test("a list that has lost most of what was said unsays nothing", async () => {
+  const { publish } = world();
+  const many = Array.from({ length: 3 }, () => scores).flat();
+  const others = many.map((score, i) => ({
+    ...score,
+    nodeKey: toHex(secp256k1.Point.BASE.multiply(BigInt(i + 1)).toBytes()),
+  }));
+  await publish(others);
+  expect(await publish([])).toMatchObject({ retracted: 0, heldBack: 600, staged: 0 });
+  expect(await publish(others.slice(200))).toMatchObject({ retracted: 200, heldBack: 0 });
+});
+
 test("a version dated too far ahead is not overtaken by guessing", async () => {
   const { publish } = world();
   await publish([scores[0]!], unixSeconds(start + 1000));
@@ -107,7 +158,7 @@ test("an abort stops between chunks", async () => {
     controller.abort();
     return stage(events, now);
   };
-  expect(await publish(scores, start, controller.signal)).toMatchObject({ considered: 32, staged: 32 });
+  expect(await publish(scores, start, controller.signal)).toMatchObject({ considered: 64, staged: 64, retracted: 0 });
 });
 
 test("a profile is published when it changes, and only then", async () => {

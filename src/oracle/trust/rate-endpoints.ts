@@ -27,7 +27,7 @@ export type RatedEndpoint = {
   readonly modelAt: number;
   /** The last entry of the log that was read. */
   readonly position: bigint;
-  readonly facts: Pick<CallFacts, "price" | "payee" | "latency" | "observations" | "newestAt">;
+  readonly facts: Pick<CallFacts, "price" | "payee" | "latency" | "observations" | "probes" | "newestAt">;
   readonly belief: EndpointBelief;
   readonly floorMsat: number | undefined;
   readonly hopeMsat: number | undefined;

@@ -12,6 +12,7 @@ import { benchGraph } from "./graph.ts";
 import { benchOracle } from "./oracle.ts";
 import { benchPaid } from "./paid.ts";
 import { benchProbes } from "./probes.ts";
+import { benchPublish } from "./publish.ts";
 import { benchVerdictUpdates } from "./verdict-updates.ts";
 import { benchVerify } from "./verify.ts";
 
@@ -25,6 +26,7 @@ const BENCHES = {
   endpoints: benchEndpoints,
   attacks: benchAttacks,
   probes: benchProbes,
+  publish: benchPublish,
   cold: benchColdStart,
 };
 type Name = keyof typeof BENCHES;

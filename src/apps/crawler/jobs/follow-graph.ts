@@ -20,6 +20,7 @@ import { openGraphThread } from "../../graph-thread.ts";
 import type { Running } from "../../lifecycle.ts";
 import type { LndGroup } from "../../lnd-group.ts";
 import type { RatedGraph, RatedNode } from "../../rate-graph.ts";
+import type { Speech } from "../speech.ts";
 
 /** Changes are gathered for half a second, so that a burst is one version. */
 const GATHER_MS = 500;
@@ -30,7 +31,14 @@ const pause = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal
 
 /** Begins to follow, or to stand by. `afterwards` runs when new scores are stored. */
 export function startFollowing(
-  deps: { database: Database; lnd: LndGroup; everySec: number; events: Events; signal: AbortSignal },
+  deps: {
+    database: Database;
+    lnd: LndGroup;
+    speech: Speech | undefined;
+    everySec: number;
+    events: Events;
+    signal: AbortSignal;
+  },
   afterwards: () => Promise<void>,
 ): Running {
   const { database, events, everySec } = deps;
@@ -72,12 +80,12 @@ export function startFollowing(
 }
 
 function followPorts(
-  deps: { database: Database; lnd: LndGroup; events: Events },
+  deps: { database: Database; lnd: LndGroup; speech: Speech | undefined; events: Events },
   holder: string,
   keeper: ReturnType<typeof openGraphThread>,
   hooks: { failed(place: string, error: unknown): void; afterwards(): Promise<void> },
 ) {
-  const { database, lnd, events } = deps;
+  const { database, lnd, speech, events } = deps;
   const versions = graphVersions(database);
   const evidence = evidenceTable(database);
   return {
@@ -92,7 +100,10 @@ function followPorts(
     store: {
       newest: versions.newest,
       append: (write) => versions.append({ ...write, holder }),
-      checkpoint: (write) => versions.checkpoint({ ...write, holder }),
+      async checkpoint(write) {
+        const staged = await speech?.newsOfNodes(keeper.nodes(), write.at);
+        return versions.checkpoint({ ...write, holder, ...(staged && { staged }) });
+      },
     },
     events: {
       stage: (stage, ms) => events.graphStage(stage, ms / 1000),

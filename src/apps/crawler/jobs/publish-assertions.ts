@@ -1,20 +1,16 @@
-/** Job: sign what is news about nodes, and put it into the outbox. */
-import { getInfo, type NodeInfo } from "../../../adapters/lnd/get-info.ts";
+/** Job: compare all there is to say with all that was said, sign what is news, and take back what is not said any more. */
 import type { Database } from "../../../adapters/postgres/connect.ts";
-import { graphTables } from "../../../adapters/postgres/graph.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
 import { outboxTable } from "../../../adapters/postgres/outbox.ts";
 import { predictionTable } from "../../../adapters/postgres/prediction.ts";
 import { toHex } from "../../../core/bytes.ts";
-import { OracleError } from "../../../core/errors.ts";
-import { NETWORKS, type Network } from "../../../core/nip85/identifier.ts";
 import type { UnixSeconds } from "../../../core/units.ts";
 import { publishAssertions } from "../../../oracle/publish/publish-assertions.ts";
 import { publishIdentity } from "../../../oracle/publish/publish-identity.ts";
 import { now } from "../../clock.ts";
 import type { Events } from "../../events.ts";
-import type { LndGroup } from "../../lnd-group.ts";
 import type { Publisher } from "../publisher.ts";
+import type { Speech } from "../speech.ts";
 
 const EVERY_SEC = 3_600;
 const TIMEOUT_SEC = 600;
@@ -22,44 +18,30 @@ const TIMEOUT_SEC = 600;
 export function publishAssertionsJob(deps: {
   database: Database;
   publisher: Publisher;
-  origin: string;
-  lnd: LndGroup;
+  speech: Speech;
   events: Events;
   signal: AbortSignal;
 }): Job {
-  const { database, publisher, origin, lnd, events, signal } = deps;
+  const { database, publisher, speech, events, signal } = deps;
   const ports = { ...outboxTable(database), sign: publisher.sign };
   return {
     name: "publish-assertions",
     everySec: EVERY_SEC,
     timeoutSec: TIMEOUT_SEC,
     async run() {
-      const network = networkOf(await lnd.first((node) => getInfo(node, { signal })));
       const { position, hash } = await predictionTable(database).headBefore(startOfDay(now()));
       const predictions = position === 0n ? undefined : { position, head: toHex(hash) };
       const identity = await publishIdentity(ports, { events: publisher.identity(now(), predictions), now: now() });
-      const nodes = await graphTables(database).scored();
-      const scores = nodes.flatMap(({ keyHex, score }) =>
-        score ? [{ nodeKey: keyHex, ...score, asOf: score.scoredAt }] : [],
-      );
-      const report = await publishAssertions(ports, {
-        scores,
-        pubkey: publisher.pubkeys.node,
-        origin,
-        network,
-        now: now(),
-        signal,
-      });
+      const { statements, pubkeys } = speech;
+      const report = await publishAssertions(ports, { statements: statements(), pubkeys, now: now(), signal });
       events.published("staged", report.staged + identity.staged);
       events.published("refused_by_lint", report.refusedCount + identity.refused.length);
-      const { considered, unchanged, staged, refusedCount, refused } = report;
+      events.published("held_back", report.heldBack);
+      const { refused, reasons: _, ...counts } = report;
       return {
-        considered,
-        unchanged,
-        staged,
+        ...counts,
         identity: identity.staged,
-        refusedCount,
-        ...(refusedCount > 0 && { refused: refused.slice(0, 3) }),
+        ...(report.refusedCount > 0 && { refused: refused.slice(0, 3) }),
       };
     },
   };
@@ -68,15 +50,4 @@ export function publishAssertionsJob(deps: {
 /** A profile that says how far our predictions have come changes once a day, and not with each of them. */
 function startOfDay(at: UnixSeconds): UnixSeconds {
   return (at - (at % 86_400)) as UnixSeconds;
-}
-
-/** The network that assertions name. A node that does not say must not have its keys published as mainnet's. */
-function networkOf(info: NodeInfo): Network {
-  const network = NETWORKS.find((name) => name === info.network);
-  if (!network)
-    throw new OracleError(
-      "LND_REFUSED",
-      `LND names no known network (${info.network ?? "none"}): nothing is published`,
-    );
-  return network;
 }

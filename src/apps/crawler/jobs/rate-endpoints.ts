@@ -4,8 +4,9 @@ import { endpointBeliefTable } from "../../../adapters/postgres/endpoint-belief.
 import { endpointModelTable } from "../../../adapters/postgres/endpoint-model.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
 import { unixSeconds } from "../../../core/units.ts";
-import { rateEndpoints } from "../../../oracle/trust/rate-endpoints.ts";
+import { type RatedEndpoint, rateEndpoints } from "../../../oracle/trust/rate-endpoints.ts";
 import { now } from "../../clock.ts";
+import type { Speech } from "../speech.ts";
 
 /** A call that failed moves its endpoint's rank within so long. */
 const EVERY_SEC = 5;
@@ -13,9 +14,15 @@ const EVERY_SEC = 5;
 const RUN_SEC = 300;
 const TIMEOUT_SEC = 600;
 
-export function rateEndpointsJob({ database, signal }: { database: Database; signal: AbortSignal }): Job {
+export function rateEndpointsJob(deps: { database: Database; speech: Speech | undefined; signal: AbortSignal }): Job {
+  const { database, speech, signal } = deps;
   const beliefs = endpointBeliefTable(database);
-  const ports = { ...beliefs, ...endpointModelTable(database, beliefs) };
+  const ports = {
+    ...beliefs,
+    ...endpointModelTable(database, beliefs),
+    store: async (rated: readonly RatedEndpoint[]) =>
+      beliefs.store(rated, rated.length > 0 ? await speech?.newsOfEndpoints(rated) : []),
+  };
   return {
     name: "rate-endpoints",
     everySec: EVERY_SEC,

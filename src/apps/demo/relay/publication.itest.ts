@@ -16,6 +16,7 @@ import { toHex } from "../../../core/bytes.ts";
 import type { NodeAssertion } from "../../../core/nip85/assertion.ts";
 import type { SignedEvent } from "../../../core/nip85/event.ts";
 import { relayList, serviceProfile } from "../../../core/nip85/profile.ts";
+import { statementsOfNode } from "../../../core/nip85/statement.ts";
 import { verifyEvent } from "../../../core/nip85/verify.ts";
 import { type UnixSeconds, unixSeconds } from "../../../core/units.ts";
 import { deliverEvents } from "../../../oracle/publish/deliver-events.ts";
@@ -27,6 +28,11 @@ import { type LocalRelay, startLocalRelay } from "./start.ts";
 const now = unixSeconds(1_790_000_000);
 const secret = new Uint8Array(32).map((_, index) => 7 * index + 1);
 const [key, brand] = [deriveServiceKey(secret, "lightning-node"), deriveServiceKey(secret, "brand")];
+const voice = {
+  pubkeys: { node: key.pubkey, endpoint: "cd".repeat(32), operator: "ef".repeat(32) },
+  origin: "https://oracle.example",
+  network: "regtest",
+} as const;
 const forever = new AbortController().signal;
 const scores = Array.from({ length: 120 }, (_, index): NodeAssertion => {
   const nodeKey = toHex(secp256k1.Point.BASE.multiply(BigInt(index + 1)).toBytes());
@@ -57,15 +63,10 @@ async function openRelay(): Promise<LocalRelay> {
 async function publish(input = scores, at: UnixSeconds = now) {
   const outbox = outboxTable(database.pool);
   const { sign } = await createSigner([key, brand]);
-  const ports = { findPublished: outbox.findPublished, sign, stage: outbox.stage };
-  return publishAssertions(ports, {
-    scores: input,
-    pubkey: key.pubkey,
-    origin: "https://oracle.example",
-    network: "regtest",
-    now: at,
-    signal: forever,
-  });
+  const statements = (async function* () {
+    yield input.flatMap((score) => statementsOfNode(score, undefined, voice));
+  })();
+  return publishAssertions({ ...outbox, sign }, { statements, pubkeys: [key.pubkey], now: at, signal: forever });
 }
 
 function connect(url: string, options?: RelayOptions): RelayConnection {
