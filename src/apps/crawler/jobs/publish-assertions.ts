@@ -4,13 +4,9 @@ import type { Database } from "../../../adapters/postgres/connect.ts";
 import { graphTables } from "../../../adapters/postgres/graph.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
 import { outboxTable } from "../../../adapters/postgres/outbox.ts";
-import { predictionTable } from "../../../adapters/postgres/prediction.ts";
-import { toHex } from "../../../core/bytes.ts";
 import { OracleError } from "../../../core/errors.ts";
 import { NETWORKS, type Network } from "../../../core/nip85/identifier.ts";
-import type { UnixSeconds } from "../../../core/units.ts";
 import { publishAssertions } from "../../../oracle/publish/publish-assertions.ts";
-import { publishIdentity } from "../../../oracle/publish/publish-identity.ts";
 import { now } from "../../clock.ts";
 import type { Events } from "../../events.ts";
 import type { LndGroup } from "../../lnd-group.ts";
@@ -35,9 +31,6 @@ export function publishAssertionsJob(deps: {
     timeoutSec: TIMEOUT_SEC,
     async run() {
       const network = networkOf(await lnd.first((node) => getInfo(node, { signal })));
-      const { position, hash } = await predictionTable(database).headBefore(startOfDay(now()));
-      const predictions = position === 0n ? undefined : { position, head: toHex(hash) };
-      const identity = await publishIdentity(ports, { events: publisher.identity(now(), predictions), now: now() });
       const nodes = await graphTables(database).scored();
       const scores = nodes.flatMap(({ keyHex, score }) =>
         score ? [{ nodeKey: keyHex, ...score, asOf: score.scoredAt }] : [],
@@ -50,24 +43,18 @@ export function publishAssertionsJob(deps: {
         now: now(),
         signal,
       });
-      events.published("staged", report.staged + identity.staged);
-      events.published("refused_by_lint", report.refusedCount + identity.refused.length);
+      events.published("staged", report.staged);
+      events.published("refused_by_lint", report.refusedCount);
       const { considered, unchanged, staged, refusedCount, refused } = report;
       return {
         considered,
         unchanged,
         staged,
-        identity: identity.staged,
         refusedCount,
         ...(refusedCount > 0 && { refused: refused.slice(0, 3) }),
       };
     },
   };
-}
-
-/** A profile that says how far our predictions have come changes once a day, and not with each of them. */
-function startOfDay(at: UnixSeconds): UnixSeconds {
-  return (at - (at % 86_400)) as UnixSeconds;
 }
 
 /** The network that assertions name. A node that does not say must not have its keys published as mainnet's. */
