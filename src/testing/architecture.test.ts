@@ -36,6 +36,7 @@ const DOORS = new Set([
   "core/intent -> core/score",
   "core/intent -> core/graph",
   "core/nip85 -> core/score",
+  "core/nip85 -> core/merkle",
   "core/evaluate -> core/evidence",
   "core/evaluate -> core/graph",
   "core/evaluate -> core/prediction",

@@ -5,12 +5,8 @@
  */
 import { createHmac } from "node:crypto";
 import { publicKeyOf } from "../../core/nip85/event.ts";
+import { KEY_ROLES, type KeyRole } from "../../core/nip85/roles.ts";
 
-/**
- * One key for each algorithm: `lightning-node` signs what is said of nodes, `l402-endpoint` of paid endpoints, `operator` of
- * Nostr keys that proved what they run. `brand` is the key people follow.
- */
-export type KeyRole = "lightning-node" | "l402-endpoint" | "operator" | "brand";
 /** 32 secret bytes, and the public key in hex that belongs to them. */
 export type ServiceKey = { secretKey: Uint8Array; pubkey: string };
 
@@ -20,4 +16,12 @@ export function deriveServiceKey(secret: Uint8Array, role: KeyRole): ServiceKey 
     createHmac("sha256", secret).update(`satrank nostr key, version 1: ${role}`).digest(),
   );
   return { secretKey, pubkey: publicKeyOf(secretKey) };
+}
+
+/** The keys of all roles. */
+export function deriveServiceKeys(secret: Uint8Array): Record<KeyRole, ServiceKey> {
+  return Object.fromEntries(KEY_ROLES.map((role) => [role, deriveServiceKey(secret, role)])) as Record<
+    KeyRole,
+    ServiceKey
+  >;
 }

@@ -10,6 +10,7 @@ import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
+import { PUBLISH_IDENTITY, publishIdentityJob } from "./jobs/publish-identity.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
@@ -31,6 +32,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   let speech: Speech | undefined;
   if (world.nostrPrivateKey !== undefined) {
     const publisher = await createPublisher({ secret: world.nostrPrivateKey, origin, relays: world.nostrRelays });
+    publishing.push(publishIdentityJob({ database, publisher, events }));
     speech = openSpeech({ database, publisher, origin, lnd: readonly, events, signal });
     publishing.push(publishAssertionsJob({ database, publisher, speech, events, signal }));
     publishing.push(...world.nostrRelays.map((relay) => deliverEventsJob({ database, relay, events, signal })));
@@ -53,6 +55,8 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),
     },
   );
+  // A key that was exchanged while this process was down is told of now, and not within the hour.
+  if (publishing.length > 0) await jobs.runNow(PUBLISH_IDENTITY);
   const publishNow = () => (publishing.length > 0 ? jobs.runNow("publish-assertions") : Promise.resolve());
   const everySec = config.CRAWL_INTERVAL_LND_GRAPH_SEC;
   const follower = startFollowing({ database, lnd: readonly, speech, everySec, events, signal }, publishNow);

@@ -6,6 +6,8 @@ export const KIND = {
   profile: 0,
   /** A request to forget earlier events of the same key (NIP-09). */
   deletion: 5,
+  /** A request to forget everything of the same key, and to take nothing of it any more (NIP-62). */
+  vanish: 62,
   /** Where a key writes (NIP-65). */
   relayList: 10_002,
   /** Whose assertions a person follows (NIP-85). */

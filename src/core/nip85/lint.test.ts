@@ -6,8 +6,6 @@ import { unixSeconds } from "../units.ts";
 import { nodeAssertion } from "./assertion.ts";
 import { publicKeyOf, type UnsignedEvent } from "./event.ts";
 import { lintEvent } from "./lint.ts";
-import { lintIdentity } from "./lint-identity.ts";
-import { brandProfile, relayList, serviceProfile } from "./profile.ts";
 
 const now = unixSeconds(1_790_000_000);
 const pubkey = publicKeyOf(fromHex("11".repeat(32))!);
@@ -135,47 +133,4 @@ test("whatever the tags, the lint answers and never throws", () => {
       expect(lintEvent({ ...node, kind, tags: any }, context).length).toBeGreaterThan(0);
     }),
   );
-});
-
-const origin = "https://oracle.example";
-const brandPubkey = publicKeyOf(fromHex("44".repeat(32))!);
-const profile = serviceProfile({
-  pubkey,
-  brandPubkey,
-  origin,
-  name: "Oracle: Lightning nodes",
-  subject: "Reliability of Lightning nodes, 0-100.",
-  algorithm: "v1",
-  nip05: "node",
-  createdAt: now,
-});
-const relays = relayList({ pubkey, relays: ["wss://relay.oracle.example"], createdAt: now });
-
-test("a service key names who controls it and that it is automated", () => {
-  expect(JSON.parse(profile.content)).toMatchObject({ bot: true, website: origin, nip05: "node@oracle.example" });
-  expect(profile.content).toContain("npub1");
-  for (const event of [profile, relays, brandProfile({ pubkey, origin, name: "Oracle", about: "…", createdAt: now })])
-    expect(lintIdentity(event, context)).toEqual([]);
-});
-
-test("a service key's profile names the log of its predictions", () => {
-  const service = { pubkey, brandPubkey, origin, name: "Oracle", subject: "Nodes.", algorithm: "v1", createdAt: now };
-  const named = serviceProfile({ ...service, predictions: { position: 7n, head: "ab".repeat(32) } });
-  expect(named.tags).toEqual([["satrank_predictions", "7", "ab".repeat(32)]]);
-  expect(lintIdentity(named, context)).toEqual([]);
-  expect(serviceProfile(service).tags).toEqual([]);
-});
-
-test.each([
-  { name: "another author", event: { ...profile, pubkey: brandPubkey } },
-  { name: "a kind that is no identity", event: { ...profile, kind: 1 } },
-  { name: "content that is no object", event: { ...profile, content: "[]" } },
-  { name: "a profile without a name", event: { ...profile, content: '{"about":"x"}' } },
-  { name: "a control character", event: { ...profile, content: `${profile.content}\u0001` } },
-  { name: "a large profile", event: { ...profile, content: JSON.stringify({ name: "x", about: "x".repeat(5000) }) } },
-  { name: "no relays", event: { ...relays, tags: [] } },
-  { name: "a relay that is no relay", event: { ...relays, tags: [["r", "https://a.example"]] } },
-  { name: "a time in the future", event: { ...relays, created_at: now + 31 } },
-])("an identity with $name is not signed", ({ event }) => {
-  expect(lintIdentity(event, context).length).toBeGreaterThan(0);
 });

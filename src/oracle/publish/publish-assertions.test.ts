@@ -10,7 +10,6 @@ import { takenBack } from "../../core/nip85/retraction.ts";
 import { statementsOfNode } from "../../core/nip85/statement.ts";
 import { unixSeconds } from "../../core/units.ts";
 import { type PublishPorts, publishAssertions } from "./publish-assertions.ts";
-import { publishIdentity } from "./publish-identity.ts";
 
 const start = unixSeconds(1_790_000_000);
 const DAY = 86_400;
@@ -159,21 +158,4 @@ test("an abort stops between chunks", async () => {
     return stage(events, now);
   };
   expect(await publish(scores, start, controller.signal)).toMatchObject({ considered: 64, staged: 64, retracted: 0 });
-});
-
-test("a profile is published when it changes, and only then", async () => {
-  const { ports, staged } = world();
-  const profile = (about: string) => ({
-    pubkey,
-    created_at: start,
-    kind: 0,
-    tags: [],
-    content: JSON.stringify({ name: "Oracle", about }),
-  });
-  const publish = (about: string) => publishIdentity(ports, { events: [profile(about)], now: start });
-  expect(await publish("one")).toMatchObject({ staged: 1, unchanged: 0 });
-  expect(await publish("one")).toMatchObject({ staged: 0, unchanged: 1 });
-  expect(await publish("two")).toMatchObject({ staged: 1, unchanged: 0 });
-  expect(staged.map(({ event }) => event.created_at)).toEqual([start, start + 1]);
-  expect(await publish("\u007f")).toMatchObject({ staged: 0, refused: [{ kind: 0, faults: [{ rule: 8 }] }] });
 });

@@ -1,4 +1,4 @@
-/** Publishing who the keys are: their profiles and relay lists, when what they say has changed. */
+/** Publishing who the keys are: what they say about themselves and each other, when it has changed. */
 import { addressOf, type SignedEvent, type UnsignedEvent } from "../../core/nip85/event.ts";
 import { lintIdentity } from "../../core/nip85/lint-identity.ts";
 import { nextCreatedAt, type PublishedVersion, republishReason } from "../../core/nip85/republish.ts";
@@ -20,8 +20,13 @@ export type PublishIdentityPorts = {
   ): Promise<number>;
 };
 
-/** `events` are profiles (kind 0) and relay lists (kind 10002); their `created_at` is set here. */
-export type PublishIdentityRequest = { events: readonly UnsignedEvent[]; now: UnixSeconds };
+export type PublishIdentityRequest = {
+  /** Replaceable events; their `created_at` is set here. */
+  events: readonly UnsignedEvent[];
+  /** What each key may sign, by its public key. A key that is not there signs nothing. */
+  kinds: ReadonlyMap<string, readonly number[]>;
+  now: UnixSeconds;
+};
 export type PublishIdentityReport = { staged: number; unchanged: number; refused: { kind: number; faults: Fault[] }[] };
 
 /** Readers meet the profile before the first assertion. */
@@ -30,7 +35,7 @@ const PRIORITY = 0;
 /** Stages each event that differs from its published version. Running it twice publishes nothing the second time. */
 export async function publishIdentity(
   ports: PublishIdentityPorts,
-  { events, now }: PublishIdentityRequest,
+  { events, kinds, now }: PublishIdentityRequest,
 ): Promise<PublishIdentityReport> {
   const report: PublishIdentityReport = { staged: 0, unchanged: 0, refused: [] };
   const drafts: UnsignedEvent[] = [];
@@ -42,10 +47,12 @@ export async function publishIdentity(
     }
     const last = previous && unixSeconds(previous.event.created_at);
     const draft = { ...event, created_at: nextCreatedAt(now, last) ?? last! + 1 };
-    const faults = lintIdentity(draft, { pubkey: event.pubkey, now, lastCreatedAt: last });
+    const allowed = kinds.get(event.pubkey) ?? [];
+    const faults = lintIdentity(draft, { pubkey: event.pubkey, kinds: allowed, now, lastCreatedAt: last });
     if (faults.length === 0) drafts.push(draft);
     else report.refused.push({ kind: event.kind, faults });
   }
+  if (drafts.length === 0) return report;
   const signed = await ports.sign(drafts);
   const staged = signed.map((event) => ({ event, subject: event.pubkey, priority: PRIORITY }));
   report.staged = await ports.stage(staged, now);

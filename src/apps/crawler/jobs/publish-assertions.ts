@@ -2,11 +2,7 @@
 import type { Database } from "../../../adapters/postgres/connect.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
 import { outboxTable } from "../../../adapters/postgres/outbox.ts";
-import { predictionTable } from "../../../adapters/postgres/prediction.ts";
-import { toHex } from "../../../core/bytes.ts";
-import type { UnixSeconds } from "../../../core/units.ts";
 import { publishAssertions } from "../../../oracle/publish/publish-assertions.ts";
-import { publishIdentity } from "../../../oracle/publish/publish-identity.ts";
 import { now } from "../../clock.ts";
 import type { Events } from "../../events.ts";
 import type { Publisher } from "../publisher.ts";
@@ -29,25 +25,16 @@ export function publishAssertionsJob(deps: {
     everySec: EVERY_SEC,
     timeoutSec: TIMEOUT_SEC,
     async run() {
-      const { position, hash } = await predictionTable(database).headBefore(startOfDay(now()));
-      const predictions = position === 0n ? undefined : { position, head: toHex(hash) };
-      const identity = await publishIdentity(ports, { events: publisher.identity(now(), predictions), now: now() });
       const { statements, pubkeys } = speech;
       const report = await publishAssertions(ports, { statements: statements(), pubkeys, now: now(), signal });
-      events.published("staged", report.staged + identity.staged);
-      events.published("refused_by_lint", report.refusedCount + identity.refused.length);
+      events.published("staged", report.staged);
+      events.published("refused_by_lint", report.refusedCount);
       events.published("held_back", report.heldBack);
       const { refused, reasons: _, ...counts } = report;
       return {
         ...counts,
-        identity: identity.staged,
         ...(report.refusedCount > 0 && { refused: refused.slice(0, 3) }),
       };
     },
   };
-}
-
-/** A profile that says how far our predictions have come changes once a day, and not with each of them. */
-function startOfDay(at: UnixSeconds): UnixSeconds {
-  return (at - (at % 86_400)) as UnixSeconds;
 }

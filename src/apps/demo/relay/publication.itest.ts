@@ -15,7 +15,7 @@ import { outboxTable } from "../../../adapters/postgres/outbox.ts";
 import { toHex } from "../../../core/bytes.ts";
 import type { NodeAssertion } from "../../../core/nip85/assertion.ts";
 import type { SignedEvent } from "../../../core/nip85/event.ts";
-import { relayList, serviceProfile } from "../../../core/nip85/profile.ts";
+import { keyProfile, relayList } from "../../../core/nip85/profile.ts";
 import { statementsOfNode } from "../../../core/nip85/statement.ts";
 import { verifyEvent } from "../../../core/nip85/verify.ts";
 import { type UnixSeconds, unixSeconds } from "../../../core/units.ts";
@@ -153,18 +153,20 @@ test("identities go first and are there for readers", async () => {
   const { sign } = await createSigner([key, brand]);
   const { pubkey } = key;
   const about = {
+    role: "lightning-node",
     name: "Nodes",
     subject: "Reliability of nodes, 0-100.",
     algorithm: "v1",
     origin: "https://oracle.example",
-  };
+  } as const;
+  const kinds = new Map([[pubkey, [0, 10_002]]]);
   const events = [
-    serviceProfile({ ...about, pubkey, brandPubkey: brand.pubkey, createdAt: now }),
+    keyProfile({ ...about, pubkey, brandPubkey: brand.pubkey, createdAt: now }),
     relayList({ pubkey, relays: [relay.url], createdAt: now }),
   ];
   const ports = { findPublished: outbox.findPublished, sign, stage: outbox.stage };
-  expect(await publishIdentity(ports, { events, now })).toMatchObject({ staged: 2, refused: [] });
-  expect(await publishIdentity(ports, { events, now })).toMatchObject({ staged: 0, unchanged: 2 });
+  expect(await publishIdentity(ports, { events, kinds, now })).toMatchObject({ staged: 2, refused: [] });
+  expect(await publishIdentity(ports, { events, kinds, now })).toMatchObject({ staged: 0, unchanged: 2 });
   expect(await deliver(connect(relay.url), "relay", now, 2)).toMatchObject({ taken: 2, confirmed: 2 });
   const held = await ask(relay.url, { authors: [pubkey] });
   expect(held.map(({ kind }) => kind).sort()).toEqual([0, 10_002]);
