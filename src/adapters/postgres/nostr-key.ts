@@ -6,7 +6,7 @@ import { type Database, inTransaction, type Queryable, translated } from "./conn
 
 /** Ends before it begins, since a role has one key in use at a time. */
 const END = `
-  UPDATE nostr_key SET until = greatest(since, coalesce(given.until, $4::bigint))
+  UPDATE nostr_key SET until = greatest(nostr_key.since, coalesce(given.until, $4::bigint))
   FROM nostr_key AS old LEFT JOIN unnest($1::bytea[], $2::text[], $3::bigint[]) AS given(pubkey, role, until) USING (pubkey)
   WHERE nostr_key.pubkey = old.pubkey AND nostr_key.until IS NULL AND (given.pubkey IS NULL OR given.until IS NOT NULL)`;
 
