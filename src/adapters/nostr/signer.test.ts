@@ -1,15 +1,15 @@
-/** Derived keys, signatures that several implementations accept, and an event loop that stays free. */
+/** Derived keys, signatures that several implementations accept, and a second one that stops the first when it goes wrong. */
 import { Event, loadWasmSync } from "@rust-nostr/nostr-sdk";
 import { verifyEvent as nostrToolsVerify } from "nostr-tools/pure";
 import { beforeAll, expect, test } from "vitest";
 import { fromHex } from "../../core/bytes.ts";
 import { nodeAssertion } from "../../core/nip85/assertion.ts";
-import { encodeEvent, eventId, signatureHolds, tagValue } from "../../core/nip85/event.ts";
+import { encodeEvent, eventId, type SignedEvent, signatureHolds, tagValue } from "../../core/nip85/event.ts";
 import { parseSecretKey } from "../../core/nip85/key-text.ts";
 import { unixSeconds } from "../../core/units.ts";
+import { type EventCrypto, loadEventCrypto, NOBLE } from "./event-crypto.ts";
 import { deriveServiceKey } from "./keys.ts";
 import { createSigner, type Signer } from "./signer.ts";
-import { loadEventCrypto } from "./wasm.ts";
 
 const secret = parseSecretKey("7f7ff03d123792d6ac594bfa67bf6d0c0ab55b6b1fdb6249303fe861f1ccba9a");
 const key = deriveServiceKey(secret, "lightning-node");
@@ -69,19 +69,39 @@ test("what it signs holds for noble, nostr-tools and rust-nostr, and a changed e
   for (const holds of Object.values(judges)) expect([holds(text), holds(changed)]).toEqual([true, false]);
 });
 
-test("a batch keeps its order, and other work gets its turn every few signatures", async () => {
-  let turns = 0;
-  let running = true;
-  const count = () => {
-    turns++;
-    if (running) setImmediate(count);
-  };
-  setImmediate(count);
-  const ranks = Array.from({ length: 200 }, (_, index) => index % 100);
+test("a batch keeps its order", async () => {
+  const ranks = Array.from({ length: 70 }, (_, index) => index % 100);
   const signed = await signer.sign(ranks.map(event));
-  running = false;
   expect(signed.map((one) => Number(tagValue(one, "rank")))).toEqual(ranks);
-  expect(turns).toBeGreaterThanOrEqual(200 / 4);
+});
+
+test("where WebAssembly cannot be loaded, noble signs the same events", async () => {
+  const slow = await createSigner([key], () => Promise.reject(new Error("no WebAssembly here")));
+  expect([signer.library, slow.library]).toEqual(["wasm", "noble"]);
+  const [signed] = await slow.sign([event(72)]);
+  expect(signed!.id).toBe((await signer.sign([event(72)]))[0]!.id);
+  expect((await loadEventCrypto()).verify(signed!)).toBe(true);
+});
+
+test.each<{ name: string; break(signed: SignedEvent): SignedEvent }>([
+  { name: "a wrong signature", break: (signed) => ({ ...signed, sig: `00${signed.sig.slice(2)}` }) },
+  { name: "a wrong id", break: (signed) => ({ ...signed, id: `00${signed.id.slice(2)}` }) },
+  { name: "another author", break: (signed) => ({ ...signed, pubkey: deriveServiceKey(secret, "brand").pubkey }) },
+])("$name by a broken implementation is found with the first event of a key", async ({ break: spoil }) => {
+  const broken: EventCrypto = { ...NOBLE, sign: (one, by) => spoil(NOBLE.sign(one, by)) };
+  const signing = (await createSigner([key], async () => broken)).sign([event(1)]);
+  await expect(signing).rejects.toThrow(expect.objectContaining({ code: "SIGNER_FAULTY" }));
+});
+
+test("an implementation that goes wrong later is found by the samples", async () => {
+  let count = 0;
+  const failing: EventCrypto = {
+    ...NOBLE,
+    sign: (one, by) => ({ ...NOBLE.sign(one, by), ...(++count > 1 && { sig: "00".repeat(64) }) }),
+  };
+  const later = await createSigner([key], async () => failing);
+  await later.sign([event(1)]);
+  await expect(later.sign([event(2)])).rejects.toThrow(expect.objectContaining({ code: "SIGNER_FAULTY" }));
 });
 
 test("events of other authors are not signed", async () => {

@@ -1,5 +1,5 @@
 /** The ports of the door for signed requests, joined to what serves them. */
-import { loadEventCrypto } from "../../adapters/nostr/wasm.ts";
+import { loadEventCrypto } from "../../adapters/nostr/event-crypto.ts";
 import type { Database } from "../../adapters/postgres/connect.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { signedRequestTable } from "../../adapters/postgres/signed-request.ts";

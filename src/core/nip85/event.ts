@@ -54,6 +54,14 @@ export function signatureHolds(event: SignedEvent): boolean {
   return schnorr.verify(sig, id, pubkey);
 }
 
+/** The event signed by a secret key of 32 bytes, whose public key it must name. @param random 32 random bytes (BIP-340: auxiliary randomness) */
+export function signEvent(event: UnsignedEvent, secretKey: Uint8Array, random: Uint8Array): SignedEvent {
+  const { pubkey, created_at, kind, tags, content } = event;
+  const id = eventId(event);
+  const sig = toHex(schnorr.sign(fromHex(id)!, secretKey, random));
+  return { id, pubkey, created_at, kind, tags, content, sig };
+}
+
 /** The x-only public key of a secret key of 32 bytes, as hex. */
 export function publicKeyOf(secretKey: Uint8Array): string {
   return toHex(schnorr.getPublicKey(secretKey));

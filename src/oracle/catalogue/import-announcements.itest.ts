@@ -1,7 +1,7 @@
 /** Announcements on a real database, signed by an independent library: newest versions, forged ones, and relays that fail. */
 import { finalizeEvent, generateSecretKey } from "nostr-tools/pure";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { loadEventCrypto } from "../../adapters/nostr/wasm.ts";
+import { loadEventCrypto } from "../../adapters/nostr/event-crypto.ts";
 import { feedTable } from "../../adapters/postgres/feed.ts";
 import type { SignedEvent } from "../../core/nip85/event.ts";
 import { unixSeconds } from "../../core/units.ts";

@@ -1,7 +1,7 @@
 /** Job: take in what lists, hosts and announcements say of paid endpoints. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { loadEventCrypto } from "../../../adapters/nostr/event-crypto.ts";
 import { fetchEvents } from "../../../adapters/nostr/fetch-events.ts";
-import { loadEventCrypto } from "../../../adapters/nostr/wasm.ts";
 import type { Database } from "../../../adapters/postgres/connect.ts";
 import { feedTable } from "../../../adapters/postgres/feed.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";

@@ -9,7 +9,7 @@ import type { Logger } from "@nostr-relay/common";
 import { NostrRelay } from "@nostr-relay/core";
 import { Validator } from "@nostr-relay/validator";
 import { WebSocketServer } from "ws";
-import { loadEventCrypto } from "../../../adapters/nostr/wasm.ts";
+import { loadEventCrypto } from "../../../adapters/nostr/event-crypto.ts";
 import { OracleError } from "../../../core/errors.ts";
 import { now as clock } from "../../clock.ts";
 import { openEventJournal } from "./event-journal.ts";

@@ -1,10 +1,12 @@
-/** libsecp256k1 compiled to WebAssembly (nostr-wasm): about eight times as fast as the same mathematics in JavaScript. */
+/** Who does the mathematics: libsecp256k1 as WebAssembly (nostr-wasm), about eight times as fast as the same in JavaScript, or noble. */
 
+import { randomBytes } from "node:crypto";
 import { finalizeEvent, setNostrWasm, verifyEvent } from "nostr-tools/wasm";
 import { initNostrWasm } from "nostr-wasm";
-import type { SignedEvent, UnsignedEvent } from "../../core/nip85/event.ts";
+import { eventId, type SignedEvent, signatureHolds, signEvent, type UnsignedEvent } from "../../core/nip85/event.ts";
 
 export type EventCrypto = {
+  library: "wasm" | "noble";
   /** Hashes and signs. The signature is randomised: signing twice gives one id and two signatures. */
   sign(event: UnsignedEvent, secretKey: Uint8Array): SignedEvent;
   /** Whether the id is the hash of the content and the signature is the author's. */
@@ -17,10 +19,17 @@ let loaded: Promise<EventCrypto> | undefined;
 export function loadEventCrypto(): Promise<EventCrypto> {
   loaded ??= initNostrWasm().then((wasm) => {
     setNostrWasm(wasm);
-    return { sign, verify };
+    return { library: "wasm", sign, verify };
   });
   return loaded;
 }
+
+/** The same by the mathematics that the rest of this program uses, where WebAssembly is not to be had. */
+export const NOBLE: EventCrypto = {
+  library: "noble",
+  sign: (event, secretKey) => signEvent(event, secretKey, randomBytes(32)),
+  verify: (event) => eventId(event) === event.id && signatureHolds(event),
+};
 
 // Both work on copies: the library writes into what it is given.
 function sign(event: UnsignedEvent, secretKey: Uint8Array): SignedEvent {

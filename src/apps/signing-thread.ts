@@ -1,0 +1,90 @@
+/** The crawler's signatures beside its event loop: a thread that holds the secret keys, and is given batches of events. */
+import type { ServiceKey } from "../adapters/nostr/keys.ts";
+import { createSigner, type Signer } from "../adapters/nostr/signer.ts";
+import { errorCode, OracleError } from "../core/errors.ts";
+import type { SignedEvent, UnsignedEvent } from "../core/nip85/event.ts";
+import { type StandingEvent, standingRoot } from "../core/nip85/standing-set.ts";
+import { openThread, serveThread } from "./thread.ts";
+
+/** The signing thread as the crawler sees it. */
+export type SigningThread = {
+  /**
+   * The events in order, signed by the keys they name as authors. A thread that dies is started again and given its batch again.
+   * @throws INTERNAL for an author whose key it has not, or when the thread dies over and over; SIGNER_FAULTY when two
+   * implementations disagreed, from then on for whatever it is given; SHUTTING_DOWN
+   */
+  sign(events: readonly UnsignedEvent[]): Promise<SignedEvent[]>;
+  /** {@link standingRoot}: some tens of thousands of hashes. */
+  standingRoot(events: readonly StandingEvent[]): Promise<string>;
+  close(): Promise<void>;
+};
+
+const NAME = "signing";
+/** Some tenths of a second of work; what a thread that dies takes with it. */
+const BATCH = 250;
+const TRIES = 3;
+
+/** Opens a thread; it starts with the first call. `onFallback` hears, once, that the fast implementation cannot be used. */
+export function openSigningThread(
+  keys: readonly ServiceKey[],
+  onFallback: () => void,
+  url: string = import.meta.url,
+): SigningThread {
+  const thread = openThread<typeof service>(NAME, url, { first: () => ({ method: "load", input: keys }) });
+  const authors = new Set(keys.map(({ pubkey }) => pubkey));
+  let faulty: OracleError | undefined;
+  let told = false;
+
+  const signBatch = async (batch: readonly UnsignedEvent[]): Promise<SignedEvent[]> => {
+    const { library, signed } = await again(() => thread.call("sign", batch));
+    if (library === "noble" && !told) onFallback();
+    told ||= library === "noble";
+    return signed;
+  };
+  return {
+    async sign(events) {
+      const stranger = events.find(({ pubkey }) => !authors.has(pubkey));
+      if (stranger) throw new OracleError("INTERNAL", `no key to sign for ${stranger.pubkey}`);
+      const signed: SignedEvent[] = [];
+      for (let from = 0; from < events.length; from += BATCH) {
+        if (faulty) throw faulty;
+        try {
+          signed.push(...(await signBatch(events.slice(from, from + BATCH))));
+        } catch (error) {
+          if (errorCode(error) === "SIGNER_FAULTY") faulty = error as OracleError;
+          throw error;
+        }
+      }
+      return signed;
+    },
+    standingRoot: (events) => again(() => thread.call("standingRoot", events)),
+    close: thread.close,
+  };
+}
+
+/** A call that died with its thread, or overran its time, is made again: a signature that nobody received harms nobody. */
+async function again<Result>(call: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      const died = errorCode(error) === "INTERNAL" || errorCode(error) === "TIMED_OUT";
+      if (!died || tries === TRIES) throw error;
+    }
+  }
+}
+
+let signer: Signer | undefined;
+
+const service = {
+  async load(keys: readonly ServiceKey[]): Promise<void> {
+    signer = await createSigner(keys);
+  },
+  async sign(events: readonly UnsignedEvent[]): Promise<{ library: Signer["library"]; signed: SignedEvent[] }> {
+    if (!signer) throw new OracleError("INTERNAL", "the signing thread was given no keys");
+    return { library: signer.library, signed: await signer.sign(events) };
+  },
+  standingRoot: (events: readonly StandingEvent[]): string => standingRoot(events),
+};
+
+serveThread(NAME, service);
