@@ -1,5 +1,6 @@
 /** Paying for an answer of an endpoint, under the spend policy and through the verb that pays everything. */
 import type { Database } from "../adapters/postgres/connect.ts";
+import { MEASURING } from "../adapters/postgres/outgoing-payment.ts";
 import { decodeInvoice } from "../core/bolt11/decode.ts";
 import type { OutgoingPayment } from "../core/spend/payment.ts";
 import type { PaymentLimits } from "../core/spend/policy.ts";
@@ -28,7 +29,7 @@ export function buyAnswer({
     if (limits.mode !== "auto" || amount === undefined || amount > limits.approveAboveMsat)
       return { state: "refused", reason: "needs approval" };
 
-    const request = { invoice, purpose: "endpoint-probe", subject, actor: ACTOR, limits, now: now(), signal };
+    const request = { invoice, purpose: MEASURING, subject, actor: ACTOR, limits, now: now(), signal };
     const { plan, send } = await payInvoice(paymentPorts(database, payer), request);
     if (!plan.planned) return { state: "refused", reason: plan.reason };
     if (send && !send.sent)

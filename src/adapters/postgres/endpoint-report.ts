@@ -57,12 +57,13 @@ export function endpointReportTable(database: Database) {
     /** Books the report with its evidence: both, or neither. */
     async book(report: {
       evidence: CallEvidence;
+      witness: string;
       endpointId: bigint;
       paymentHash?: Uint8Array;
       now: UnixSeconds;
     }): Promise<"booked" | "used" | "repeated" | "limited"> {
-      const { evidence, endpointId, paymentHash, now } = report;
-      const { attempt, source, witness } = evidence;
+      const { evidence, witness, endpointId, paymentHash, now } = report;
+      const { attempt, source } = evidence;
       return inTransaction(database, async (client) => {
         const values = [attempt, endpointId, source, witness, paymentHash ?? null, now, PER_DAY];
         const { rows } = await client.query(

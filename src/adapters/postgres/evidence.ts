@@ -22,20 +22,43 @@ export async function appendCalls(database: Queryable, calls: readonly CallEvide
 const MAX_POSITION = 2n ** 63n - 1n;
 
 export function evidenceTable(database: Queryable) {
+  const links = async (name: string, text: string, values: unknown[]): Promise<Link[]> => {
+    const { rows } = await translated(database.query({ name, text, values }));
+    return rows.map((row) => ({ position: row.position, hash: new Uint8Array(row.hash), text: row.entry }));
+  };
   return {
     /** At most `limit` entries after a position, in their order, as they are stored. */
-    async page(after: bigint, limit: number): Promise<Link[]> {
-      const text = "SELECT position, hash, entry FROM evidence WHERE position > $1 ORDER BY position LIMIT $2";
-      const { rows } = await translated(database.query(text, [after, limit]));
-      return rows.map((row) => ({ position: row.position, hash: new Uint8Array(row.hash), text: row.entry }));
-    },
+    page: (after: bigint, limit: number): Promise<Link[]> =>
+      links(
+        "evidence-page",
+        "SELECT position, hash, entry FROM evidence WHERE position > $1 ORDER BY position LIMIT $2",
+        [after, limit],
+      ),
 
     /** The same of observations of the network alone, without calls of endpoints. */
-    async networkPage(after: bigint, limit: number): Promise<Link[]> {
-      const text = `SELECT position, hash, entry FROM evidence WHERE position > $1 AND kind <> 'call' ORDER BY position LIMIT $2`;
-      const { rows } = await translated(database.query({ name: "evidence-network", text, values: [after, limit] }));
-      return rows.map((row) => ({ position: row.position, hash: new Uint8Array(row.hash), text: row.entry }));
+    networkPage: (after: bigint, limit: number): Promise<Link[]> =>
+      links(
+        "evidence-network",
+        "SELECT position, hash, entry FROM evidence WHERE position > $1 AND kind <> 'call' ORDER BY position LIMIT $2",
+        [after, limit],
+      ),
+
+    /** The same of observations that name a node: as the one they are about or that forwards, or as its neighbour. */
+    nodePage(node: string, after: bigint, limit: number): Promise<Link[]> {
+      const named = (cell: number) => `(SELECT position, hash, entry FROM evidence
+        WHERE kind <> 'call' AND entry::jsonb ->> ${cell} = $1 AND position > $2 ORDER BY position LIMIT $3)`;
+      const text = `${named(6)} UNION ${named(7)} ORDER BY position LIMIT $3`;
+      return links("evidence-of-node", text, [node, after, limit]);
     },
+
+    /** The same of calls of one endpoint: 64 hex digits of its URL's hash, and the method. */
+    callPage: (endpoint: string, method: string, after: bigint, limit: number): Promise<Link[]> =>
+      links(
+        "evidence-of-endpoint",
+        `SELECT position, hash, entry FROM evidence WHERE kind = 'call' AND entry::jsonb ->> 6 = $1 AND entry::jsonb ->> 7 = $2
+         AND position > $3 ORDER BY position LIMIT $4`,
+        [endpoint, method, after, limit],
+      ),
 
     /** The place in the log after which everything observed of the network since an instant comes. */
     async placeBefore(at: UnixSeconds): Promise<ChainHead> {

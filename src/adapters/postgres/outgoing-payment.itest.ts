@@ -8,7 +8,7 @@ import { msat } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { NODE, paymentPlan } from "../../testing/payment-plan.ts";
 import { evidenceTable } from "./evidence.ts";
-import { outgoingPaymentTable } from "./outgoing-payment.ts";
+import { MEASURING, outgoingPaymentTable } from "./outgoing-payment.ts";
 import { checkBooks } from "./reconciliation.ts";
 import { readSpending } from "./spend-budget.ts";
 
@@ -52,7 +52,7 @@ const journal = async () =>
     (row) => `${row.kind} ${row.amount_msat}`,
   );
 
-test("a payment that arrived proves that its payee was there, if that has announced itself; a failed one proves nothing", async () => {
+test("a payment that measures proves that its payee was there, if that has announced itself; others and failed ones are not told", async () => {
   const log = evidenceTable(database.pool);
   const [announced, hidden] = [`02${"7".repeat(64)}`, `02${"8".repeat(64)}`];
   await asOwner(
@@ -61,13 +61,17 @@ test("a payment that arrived proves that its payee was there, if that has announ
     [announced],
   );
   const before = (await log.networkHead()).position;
-  const failed = await sent({ payee: announced });
+  const failed = await sent({ payee: announced, purpose: MEASURING });
   await table.close(failed.paymentHash, { status: "failed", failure: "no-route" }, "test");
-  const secret = await sent({ payee: hidden });
+  const secret = await sent({ payee: hidden, purpose: MEASURING });
   await table.close(secret.paymentHash, paid(secret), "test");
   expect((await log.networkHead()).position).toBe(before);
 
-  const plan = await sent({ payee: announced, amount: msat(4_321n) });
+  const operators = await sent({ payee: announced, purpose: "operator" });
+  await table.close(operators.paymentHash, paid(operators), "test");
+  expect((await log.networkHead()).position).toBe(before);
+
+  const plan = await sent({ payee: announced, purpose: MEASURING, amount: msat(4_321n) });
   const closed = await table.close(plan.paymentHash, paid(plan), "test");
   expect(await table.close(plan.paymentHash, paid(plan), "test")).toBeUndefined();
   const links = await log.page(before, 10);

@@ -13,6 +13,8 @@ import { appendEvidence } from "./evidence.ts";
 /** What may be spent in any window of `windowSec`, by all payments and by those of one subject. */
 export type SpendLimits = { windowSec: number; total: Msat; perSubject: Msat };
 
+/** The purpose of payments that measure an endpoint. */
+export const MEASURING = "endpoint-probe";
 /** How many seconds an approval is good for sending. */
 const APPROVAL_SEC = 600;
 
@@ -171,9 +173,10 @@ export function outgoingPaymentTable(database: Database) {
   };
 }
 
-/** A payee that has not announced itself is nobody's business: nothing is noted of it. */
+/** The log is public. Whom the operator pays is not, nor is a payee that has not announced itself: nothing is noted of them. */
 async function noteArrival(client: Queryable, payment: OutgoingPayment): Promise<void> {
-  const { payee, closedAt } = payment;
+  const { payee, closedAt, purpose } = payment;
+  if (purpose !== MEASURING) return;
   const { rows } = await client.query("SELECT FROM node WHERE node_key = decode($1, 'hex')", [payee]);
   if (rows.length === 0 || closedAt === undefined) return;
   await appendEvidence(client, [readArrival({ ...payment, closedAt }, toHex(randomBytes(32)))]);

@@ -1,6 +1,7 @@
 /** Every operation's contract, with the prices of a configuration. */
 import { type Msat, msat } from "../../core/units.ts";
 import { accountContracts } from "./account-operations.ts";
+import { auditContracts } from "./audit-operations.ts";
 import type { Contract } from "./operation.ts";
 import { disputeContract, replyContract, statementsContract } from "./routes/answer-evidence.ts";
 import { getCalibrationContract } from "./routes/get-calibration.ts";
@@ -35,6 +36,7 @@ export function apiContracts(intentPrice: Msat = DEFAULT_PRICE, profilePrice: Ms
     listServicesContract,
     listCategoriesContract,
     ...operatorContracts,
+    ...auditContracts,
     getCalibrationContract,
     reportOutcomeContract,
     getHealthContract,

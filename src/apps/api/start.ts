@@ -32,6 +32,7 @@ import { openLndNodes } from "../lnd-nodes.ts";
 import { VERSION } from "../version.ts";
 import type { Start } from "../world.ts";
 import { accountContracts, mountAccountOperations } from "./account-operations.ts";
+import { auditContracts, mountAudit } from "./audit-operations.ts";
 import { sweepInvoices } from "./challenges.ts";
 import { operatorContracts } from "./contracts.ts";
 import { rememberFound } from "./found-nodes.ts";
@@ -187,6 +188,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     now,
   });
   mountPaid(router, gate, service);
+  mountAudit(router, database, events);
   mountAccountOperations(router, ports, { priced: [intent, profile, service], keptAnswersSec: KEEP_ANSWERS_SEC });
 
   let stopping = false;
@@ -199,7 +201,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const address = await listen(server, config.HOST, config.PORT);
   origin = config.PUBLIC_ORIGIN ?? address;
   router.use(
-    documentsRouter([intent, profile, service, ...free, ...operatorContracts, ...accountContracts], {
+    documentsRouter([intent, profile, service, ...free, ...operatorContracts, ...auditContracts, ...accountContracts], {
       origin,
       version: VERSION,
       nodePubkey: health.nodePubkey,

@@ -8,6 +8,7 @@ import type { Start } from "../world.ts";
 import { endpointWork } from "./endpoint-work.ts";
 import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
+import { growEvidenceTreeJob } from "./jobs/grow-evidence-tree.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
 import { PUBLISH_IDENTITY, publishIdentityJob } from "./jobs/publish-identity.ts";
@@ -45,11 +46,12 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const reconcile = reconcileJob({ database, nodes: readers, payers, everySec: checkedSec, events, signal });
   const resolve = resolvePaymentsJob({ database, payers, limits: world.spendPolicy.payments, events, signal });
   const probe = probeNodesJob({ database, nodes: payers, limits: world.spendPolicy.probes, events, signal });
+  const grow = growEvidenceTreeJob({ database, signal });
   const endpoints = endpointWork({ config, world, events, signal, database, lnd, speech });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
-    { jobs: [reconcile, resolve, probe, ...endpoints.jobs, ...publishing], queues: [endpoints.queue] },
+    { jobs: [reconcile, resolve, probe, grow, ...endpoints.jobs, ...publishing], queues: [endpoints.queue] },
     {
       onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),

@@ -25,8 +25,8 @@ export type CallEvidence = {
   /** Names the call, 64 lower-case hex digits: random ones, so that no prober or reporter can be told from another by it. */
   readonly attempt: string;
   /**
-   * Who saw it: of a probe our own node, 66 hex digits; of a report 64 hex digits that are the same for one reporter: a Nostr
-   * key, or a hash that does not tell the token.
+   * Who saw it: of a probe our own node, 66 hex digits; of a report 64 hex digits that are the same for one reporter and one
+   * endpoint, and tell neither of two endpoints that they had the same caller.
    */
   readonly witness: string;
   readonly call: Call;

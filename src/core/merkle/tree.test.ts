@@ -1,8 +1,20 @@
 /** Trees against the definition of RFC 9162, written out by recursion, and the published roots of Certificate Transparency's test data. */
 import { sha256 } from "@noble/hashes/sha2.js";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fromHex, toHex, utf8 } from "../bytes.ts";
-import { holdsEntry, leafHash, nodeHash, pathOf, peaksOf, rootOf, rootOfPeaks, type Subtree } from "./tree.ts";
+import {
+  growthOf,
+  holdsEntry,
+  holdsGrowth,
+  leafHash,
+  nodeHash,
+  pathOf,
+  peaksOf,
+  rootOf,
+  rootOfPeaks,
+  type Subtree,
+} from "./tree.ts";
 
 /** The eight entries of certificate-transparency's reference tests, and the roots of the first n of them. */
 const ENTRIES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
@@ -72,4 +84,56 @@ test("places that are in no list hold nothing", () => {
     { index: 0, size: Number.NaN },
   ])
     expect(holdsEntry(leaf!, place, [], leaf!)).toBe(false);
+});
+
+/** Section 2.1.4.1, word by word: SUBPROOF(m, D_n, b). */
+function definedGrowth(m: number, leaves: Uint8Array[], isOldRoot = true): Uint8Array[] {
+  const n = leaves.length;
+  if (m === n) return isOldRoot ? [] : [defined(leaves)];
+  let k = 1;
+  while (2 * k < n) k *= 2;
+  return m <= k
+    ? [...definedGrowth(m, leaves.slice(0, k), isOldRoot), defined(leaves.slice(k))]
+    : [...definedGrowth(m - k, leaves.slice(k), false), defined(leaves.slice(0, k))];
+}
+const growthProof = (leaves: Uint8Array[], from: number) =>
+  growthOf(from, leaves.length).map((part) => rootOfPeaks(part.map((subtree) => hashOf(leaves, subtree))));
+
+test("a proof of growth is the one of the definition and holds, for all sizes up to 33", () => {
+  for (let to = 1; to <= 33; to++) {
+    const leaves = list(to);
+    const newRoot = rootOf(leaves);
+    for (let from = 1; from <= to; from++) {
+      const proof = growthProof(leaves, from);
+      expect(proof.map(toHex)).toEqual(definedGrowth(from, leaves).map(toHex));
+      expect(holdsGrowth({ from, to }, proof, rootOf(leaves.slice(0, from)), newRoot)).toBe(true);
+    }
+    expect(holdsGrowth({ from: 0, to }, growthProof(leaves, 0), rootOf([]), newRoot)).toBe(true);
+  }
+});
+
+test("a list that was rewritten, cut or given other sizes has not grown", () => {
+  const sizes = fc
+    .integer({ min: 2, max: 60 })
+    .chain((to) => fc.tuple(fc.integer({ min: 1, max: to - 1 }), fc.constant(to)));
+  fc.assert(
+    fc.property(sizes, fc.nat(), fc.nat(), ([from, to], pick, place) => {
+      const leaves = list(to);
+      const [oldRoot, newRoot] = [rootOf(leaves.slice(0, from)), rootOf(leaves)];
+      const proof = growthProof(leaves, from);
+      const other = leafHash(utf8("other"));
+      const rewritten = rootOf(leaves.with(pick % from, other));
+      const refused = (sizes: { from: number; to: number }, hashes: Uint8Array[], before = oldRoot, after = newRoot) =>
+        expect(holdsGrowth(sizes, hashes, before, after)).toBe(false);
+      refused({ from, to }, proof, oldRoot, rewritten);
+      refused({ from, to }, growthProof(leaves.with(pick % from, other), from), oldRoot, rewritten);
+      refused({ from, to }, proof, rootOf(leaves.slice(0, from).with(pick % from, other)));
+      refused({ from, to }, [...proof, newRoot]);
+      refused({ from, to }, proof.slice(1));
+      refused({ from, to }, proof.with(place % proof.length, other));
+      refused({ from: to, to: from }, proof);
+      refused({ from: from + 0.5, to }, proof);
+      refused({ from: to, to }, proof);
+    }),
+  );
 });

@@ -93,6 +93,54 @@ export function holdsEntry(
   return last === 0 && equalBytes(hash, root);
 }
 
+/**
+ * What shows that the tree of `to` entries begins with the tree of `from`, in the form of {@link pathOf}. Nothing has to be
+ * shown of no entries, nor of all of them. Source: RFC 9162, 2.1.4.1.
+ */
+export function growthOf(from: number, to: number): Subtree[][] {
+  if (from === 0 || from >= to) return [];
+  const proof: Subtree[][] = [];
+  let [start, count] = [0, to];
+  // While true, the part looked at begins the old tree too, whose root the reader has.
+  let isOldRoot = true;
+  while (from - start < count) {
+    const left = largestPowerBelow(count);
+    const inLeft = from - start <= left;
+    proof.push(inLeft ? peaksAt(start + left, count - left) : peaksAt(start, left));
+    if (inLeft) count = left;
+    else [start, count, isOldRoot] = [start + left, count - left, false];
+  }
+  if (!isOldRoot) proof.push(peaksAt(start, count));
+  return proof.reverse();
+}
+
+/** Whether a list of `to` entries with root `newRoot` begins with the `from` entries of `oldRoot`. Source: RFC 9162, 2.1.4.2. */
+export function holdsGrowth(
+  { from, to }: { from: number; to: number },
+  proof: readonly Uint8Array[],
+  oldRoot: Uint8Array,
+  newRoot: Uint8Array,
+): boolean {
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || from > to) return false;
+  if (from === 0) return proof.length === 0 && equalBytes(oldRoot, rootOf([]));
+  if (from === to) return proof.length === 0 && equalBytes(oldRoot, newRoot);
+  let [place, last] = [from - 1, to - 1];
+  while (place % 2 === 1) [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
+  // An old tree that is complete is a part of the new one, and its root is not repeated.
+  const [first, ...rest] = place === 0 ? [oldRoot, ...proof] : proof;
+  if (!first) return false;
+  let [old, grown] = [first, first];
+  for (const beside of rest) {
+    if (last === 0) return false;
+    if (place % 2 === 1 || place === last) {
+      [old, grown] = [nodeHash(beside, old), nodeHash(beside, grown)];
+      while (place % 2 === 0 && place !== 0) [place, last] = [place / 2, Math.floor(last / 2)];
+    } else grown = nodeHash(grown, beside);
+    [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
+  }
+  return last === 0 && equalBytes(old, oldRoot) && equalBytes(grown, newRoot);
+}
+
 /** Complete subtrees of `count` entries from `from` on, which begins where one of their size can. */
 function peaksAt(from: number, count: number): Subtree[] {
   return peaksOf(count).map(({ level, index }) => ({ level, index: index + from / 2 ** level }));

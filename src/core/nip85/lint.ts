@@ -90,7 +90,7 @@ function expirationFaults(event: UnsignedEvent): Fault[] {
 }
 
 /** Rule 17: one foreign target makes some relays reject the whole request. */
-function deletionFaults(event: UnsignedEvent): Fault[] {
+export function deletionFaults(event: UnsignedEvent): Fault[] {
   if (event.kind !== KIND.deletion)
     return [{ rule: 1, message: `kind ${event.kind} is neither an assertion nor a deletion` }];
   const own = new RegExp(`^\\d{1,5}:${event.pubkey}:`);

@@ -1,6 +1,6 @@
 /**
  * Decides whether anyone may rely on a published event, from its JSON alone: each check by name, so that a person can
- * read what holds and what does not. Sources: NIP-01, NIP-40, NIP-85, BIP-340.
+ * read what holds and what does not. Sources: NIP-01, NIP-09, NIP-40, NIP-65, NIP-85, BIP-340.
  */
 import type { UnixSeconds } from "../units.ts";
 import {
@@ -12,8 +12,9 @@ import {
   signatureHolds,
   tagValue,
 } from "./event.ts";
+import { identityFaults } from "./identity-faults.ts";
 import { isAssertion, KIND } from "./kinds.ts";
-import { rankFaults } from "./lint.ts";
+import { deletionFaults, rankFaults } from "./lint.ts";
 import { type Fault, subjectFaults } from "./subject-faults.ts";
 
 export const CHECKS = [
@@ -24,6 +25,7 @@ export const CHECKS = [
   "kind",
   "subject",
   "rank",
+  "statement",
   "created-at",
   "expiration",
 ] as const;
@@ -57,7 +59,7 @@ export function verifyEvent(json: unknown, options: VerifyOptions): Verification
     checkSignature(event),
     checkAuthor(event, options.expectedPubkey),
     checkKind(event),
-    ...(isAssertion(event.kind) ? [checkSubject(event), checkRank(event)] : []),
+    ...contentChecks(event),
     checkCreatedAt(event, options.now),
     checkExpiration(event, options.now),
   ];
@@ -102,6 +104,17 @@ function checkRank(event: SignedEvent): Check {
   const interval = [tagValue(event, "rank_low"), tagValue(event, "rank_high")];
   const range = interval.every((end) => end !== undefined) ? `, between ${interval.join(" and ")}` : "";
   return fromFaults("rank", rankFaults(event), `${tagValue(event, "rank")}${range}`);
+}
+
+function contentChecks(event: SignedEvent): Check[] {
+  if (isAssertion(event.kind)) return [checkSubject(event), checkRank(event)];
+  return KNOWN_KINDS.has(event.kind) ? [checkStatement(event)] : [];
+}
+
+/** What else we publish: profiles and lists of keys, retractions, heartbeats. */
+function checkStatement(event: SignedEvent): Check {
+  const faults = event.kind === KIND.deletion ? deletionFaults(event) : identityFaults(event);
+  return fromFaults("statement", faults, `says what kind ${event.kind} should`);
 }
 
 function checkCreatedAt(event: SignedEvent, now: UnixSeconds): Check {

@@ -1,8 +1,9 @@
 /** What a caller says became of a call of an endpoint, and what its proof must be. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Invoice } from "../bolt11/invoice.ts";
-import { concatBytes, equalBytes, toHex, utf8 } from "../bytes.ts";
+import { equalBytes, toHex, utf8 } from "../bytes.ts";
 import { type CallEnd, STAGES } from "../endpoint/call.ts";
+import type { Method } from "../endpoint/endpoint.ts";
 import type { UnixSeconds } from "../units.ts";
 
 /** How long after a call it may be told of. */
@@ -44,7 +45,10 @@ export function findCallProofFault(
   return undefined;
 }
 
-/** The name of a reporter that shows nothing but a payment: one payment, one reporter. */
-export function witnessOfPayment(paymentHash: Uint8Array): string {
-  return toHex(sha256(concatBytes(utf8("payment"), paymentHash)));
+/**
+ * A reporter as the public log names it, 64 hex digits: the same for all its words on one endpoint, another one for each other
+ * endpoint, so that nobody can follow a customer from one to the next. Who knows what a key calls itself can recognise it.
+ */
+export function publicWitness(witness: string, endpoint: string, method: Method): string {
+  return toHex(sha256(utf8(`witness ${witness} ${endpoint} ${method}`)));
 }

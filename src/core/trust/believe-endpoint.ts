@@ -42,16 +42,22 @@ const MEASURED_FROM = 0.5;
 /** Shortest first, as they are needed: what a caller has paid for, all but the payment, all. */
 const ORDER: readonly Stage[] = ["quality", "delivery", "invoice", "challenge", "payment"];
 
-export function believeEndpoint(
-  model: TrustModel,
-  { category, own, siblings, reach }: EndpointGrounds,
-): EndpointBelief {
-  const believed = STAGES.map((stage): [Stage, StageBelief] => {
-    const pooled = priorOf(model, stage, category, siblings[stage]);
-    const prior = stage === "payment" && reach ? priorOfReach(reach) : pooled;
-    return [stage, believeStage(prior, own[stage])];
-  });
-  const stages = Object.fromEntries(believed) as Record<Stage, StageBelief>;
+export type StagePriors = Readonly<Record<Stage, Beta>>;
+
+export function believeEndpoint(model: TrustModel, grounds: EndpointGrounds): EndpointBelief {
+  return believeCalls(priorsOf(model, grounds), grounds.own);
+}
+
+/** What is believed of each stage before the endpoint's own calls are looked at. */
+export function priorsOf(model: TrustModel, { category, siblings, reach }: Omit<EndpointGrounds, "own">): StagePriors {
+  return mapStages((stage) =>
+    stage === "payment" && reach ? priorOfReach(reach) : priorOf(model, stage, category, siblings[stage]),
+  );
+}
+
+/** What its own calls make of that. */
+export function believeCalls(priors: StagePriors, own: StageTallies): EndpointBelief {
+  const stages = mapStages((stage) => believeStage(priors[stage], own[stage]));
   const bounds = boundProducts(ORDER.map((stage) => addTallies(stages[stage].prior, stages[stage].seen)));
   const probability = STAGES.reduce((product, stage) => product * stages[stage].probability, 1);
   const chance = { probability, interval: around(probability, bounds[4]!) };

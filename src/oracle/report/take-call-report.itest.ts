@@ -87,6 +87,24 @@ test("who paid twenty times may tell twenty times", async () => {
   expect(new Set((await entries()).map(({ witness }) => witness)).size).toBe(1);
 });
 
+test("the public log tells neither the reporter, nor that two endpoints had the same", async () => {
+  const reporter = holder();
+  const [other] = await insertEndpoints(database.pool, [{ url: `https://${randomBytes(4).toString("hex")}.example/` }]);
+  const proof = paid();
+  await take({ reporter, proof });
+  await take({ proof: paid() });
+  const named = (await entries()).map(({ witness }) => witness);
+  expect(new Set(named).size).toBe(2);
+  expect(named).not.toContain(reporter.witness);
+  const asked = { witness: reporter.witness, endpointIds: [other!.id], now: NOW };
+  await noteAsked(database.pool, asked);
+  await takeCallReport(ports(), { endpoint: other!.urlHash, method: "GET", told: FAILED, reporter });
+  const { rows } = await database.pool.query(
+    "SELECT vantage AS witness FROM evidence WHERE source = 'holder' ORDER BY position DESC LIMIT 1",
+  );
+  expect([...named, reporter.witness]).not.toContain(rows[0].witness);
+});
+
 test.each<[string, () => Partial<CallReport>, string]>([
   ["a preimage of something else", () => ({ proof: { ...paid(), preimage: new Uint8Array(32) } }), "PROOF_INVALID"],
   ["an invoice of one's own node", () => ({ proof: paid({}, new Uint8Array(32).fill(66)) }), "PROOF_INVALID"],

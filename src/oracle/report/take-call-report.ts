@@ -4,7 +4,7 @@ import { toHex } from "../../core/bytes.ts";
 import type { Method } from "../../core/endpoint/endpoint.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { CallEvidence, CallSource } from "../../core/evidence/call.ts";
-import { findCallProofFault, findTimeFault, type ToldCall, witnessOfPayment } from "../../core/report/call-proof.ts";
+import { findCallProofFault, findTimeFault, publicWitness, type ToldCall } from "../../core/report/call-proof.ts";
 import type { Msat, UnixSeconds } from "../../core/units.ts";
 
 export type CallReportPorts = {
@@ -17,6 +17,8 @@ export type CallReportPorts = {
   /** Atomic. "used": the payment has proven another report; "repeated": this reporter has had its word today. */
   book(report: {
     evidence: CallEvidence;
+    /** Who reports, for our books alone: the log names it otherwise. */
+    witness: string;
     endpointId: bigint;
     paymentHash?: Uint8Array;
     now: UnixSeconds;
@@ -40,7 +42,7 @@ export type CallReport = {
 
 type Seen = { endpointId: bigint; payees: string[]; shared: string[]; operator?: string };
 type ReportSource = Exclude<CallSource, "probe">;
-type Standing = { source: ReportSource; witness: string; price?: Msat; payee?: string; paymentHash?: Uint8Array };
+type Standing = { source: ReportSource; price?: Msat; payee?: string; paymentHash?: Uint8Array };
 
 /**
  * @returns what it is worth, and whether it counts: of one reporter without proof one word on an endpoint counts a day
@@ -57,13 +59,16 @@ export async function takeCallReport(
   const seen = await ports.findSeen(endpoint, method, now);
   if (!seen) throw new OracleError("SUBJECT_UNKNOWN", "the catalogue has no such endpoint with this method");
 
-  const { source, witness, price, payee, paymentHash } = await standingOf(ports, report, seen, now);
+  const { source, price, payee, paymentHash } = await standingOf(ports, report, seen, now);
+  const attempt = ports.newAttempt();
+  // A payment proves one report, so whoever shows nothing else is another one each time.
+  const witness = report.reporter?.witness ?? attempt;
   const { stage, good, code } = told;
   const evidence: CallEvidence = {
     observedAt: told.at > now ? now : told.at,
     source,
-    attempt: ports.newAttempt(),
-    witness,
+    attempt,
+    witness: publicWitness(witness, endpoint, method),
     call: {
       endpoint,
       method,
@@ -75,7 +80,13 @@ export async function takeCallReport(
       ...(latencyMs !== undefined && { latencyMs }),
     },
   };
-  const outcome = await ports.book({ evidence, endpointId: seen.endpointId, now, ...(paymentHash && { paymentHash }) });
+  const outcome = await ports.book({
+    evidence,
+    witness,
+    endpointId: seen.endpointId,
+    now,
+    ...(paymentHash && { paymentHash }),
+  });
   if (outcome === "used") throw new OracleError("PROOF_INVALID", "this payment has proven another report");
   if (outcome === "limited") throw new OracleError("RATE_LIMITED", "that is more than one reporter can tell in a day");
   return { counted: outcome === "booked", source };
@@ -95,10 +106,8 @@ async function standingOf(
     const fault = findCallProofFault({ invoice, preimage: proof.preimage }, told, seen);
     if (fault) throw new OracleError("PROOF_INVALID", fault);
     const { paymentHash, amount, payee } = invoice;
-    const witness = reporter?.witness ?? witnessOfPayment(paymentHash);
     return {
       source: "proven",
-      witness,
       paymentHash,
       payee: toHex(payee),
       ...(amount !== undefined && { price: amount }),
@@ -113,5 +122,5 @@ async function standingOf(
   if (reporter.kind === "holder" && !(await ports.hasAsked(reporter.witness, seen.endpointId, now))) {
     throw new OracleError("ACCESS_DENIED", "this token has not asked about this endpoint in the last day");
   }
-  return { source: reporter.kind, witness: reporter.witness };
+  return { source: reporter.kind };
 }

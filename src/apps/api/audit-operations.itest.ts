@@ -1,0 +1,177 @@
+/** What anybody may check us by, over HTTP on a real database: a stranger who has nothing else comes to the same numbers. */
+import { createHash } from "node:crypto";
+import { Router } from "express";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { endpointBeliefTable } from "../../adapters/postgres/endpoint-belief.ts";
+import { endpointModelTable } from "../../adapters/postgres/endpoint-model.ts";
+import { appendCalls, appendEvidence } from "../../adapters/postgres/evidence.ts";
+import { recomputeEndpoint } from "../../core/audit/recompute-endpoint.ts";
+import { fromHex, toHex, utf8 } from "../../core/bytes.ts";
+import { STAGES } from "../../core/endpoint/call.ts";
+import { decodeCall } from "../../core/evidence/call.ts";
+import { decodeEvidence } from "../../core/evidence/canonical.ts";
+import { CHAIN_START, verifyChain } from "../../core/evidence/chain.ts";
+import { holdsEntry, holdsGrowth, leafHash, rootOf } from "../../core/merkle/tree.ts";
+import type { StagePriors } from "../../core/trust/believe-endpoint.ts";
+import { unixSeconds } from "../../core/units.ts";
+import { rateEndpoints } from "../../oracle/trust/rate-endpoints.ts";
+import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
+import { ask } from "../../testing/holder.ts";
+import { callsUpTo } from "../../testing/some-call.ts";
+import { insertEndpoints } from "../../testing/some-endpoints.ts";
+import { createEvents } from "../events.ts";
+import { createLog } from "../log.ts";
+import { auditContracts, mountAudit } from "./audit-operations.ts";
+import { createApplication, createHttpServer } from "./server.ts";
+
+const NOW = 1_790_000_000;
+const node = (i: number) => `02${i.toString(16).padStart(64, "0")}`;
+
+let database: TestDatabase;
+let origin: string;
+let endpoint: string;
+let close: () => Promise<void>;
+beforeAll(async () => {
+  database = await openTestDatabase(6);
+  const [listed] = await insertEndpoints(database.pool, [{ url: "https://weather.example/v1" }]);
+  endpoint = listed!.urlHash;
+  for (let i = 0; i < 40; i++) {
+    const seen = {
+      observedAt: unixSeconds(NOW - 100 + i),
+      source: "probe",
+      attempt: "ab".repeat(32),
+      vantage: node(0),
+    } as const;
+    await appendEvidence(database.pool, [
+      { ...seen, observation: { kind: "online", node: node(1 + (i % 2)) } },
+      { ...seen, observation: { kind: "offline", node: node(3), seenBy: node(1) } },
+    ]);
+  }
+  const call = { endpoint, latencyMs: 120, payee: node(9) };
+  const good = callsUpTo(NOW - 7_200, 230, 60, { call });
+  const bad = callsUpTo(NOW - 600, 12, 60, { stage: "delivery", good: false, call });
+  const told = callsUpTo(NOW - 300, 4, 60, { source: "holder", stage: "delivery", good: false, call });
+  await appendCalls(database.pool, [...good, ...bad, ...told]);
+  const beliefs = endpointBeliefTable(database.pool);
+  const ports = { ...beliefs, ...endpointModelTable(database.pool, beliefs) };
+  const signal = new AbortController().signal;
+  await rateEndpoints(ports, { now: () => unixSeconds(NOW), until: unixSeconds(NOW + 60), signal });
+
+  const events = createEvents(createLog({ level: "fatal", name: "test" }));
+  const router = Router();
+  mountAudit(router, database.pool, events);
+  const app = createApplication({ trustProxy: "loopback", events, isStopping: () => false }, [router]);
+  const server = createHttpServer(app, { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 5_000 });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  origin = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+  close = () => new Promise((resolve) => server.close(() => resolve()));
+});
+afterAll(async () => {
+  await close();
+  await database.close();
+});
+
+const read = async (path: string) => {
+  const { status, data, code } = await ask(origin, path);
+  expect([status, code]).toEqual([200, undefined]);
+  const contract = auditContracts.find(({ path: form }) =>
+    new RegExp(`^${form.replace(/\{\w+\}/g, "[^/]+")}$`).test(path.split("?")[0]!),
+  );
+  contract!.response.parse(data);
+  return data;
+};
+type Entry = { position: string; entry: string; chainHash: string };
+/** Page by page, as a stranger reads. */
+async function readAll(filter = "", limit = 100): Promise<Entry[]> {
+  const all: Entry[] = [];
+  for (let after: string | null = "0"; after !== null; ) {
+    const { entries, next } = await read(`/api/audit/entries?after=${after}&limit=${limit}${filter}`);
+    all.push(...entries);
+    after = next;
+  }
+  return all;
+}
+const bytes = (hex: string) => fromHex(hex)!;
+
+test("the log read from its beginning is the one whose root and chain hash are told", async () => {
+  const head = await read("/api/audit/head");
+  const entries = await readAll();
+  expect(head.size).toBe(String(entries.length));
+  expect(head.root).toBe(toHex(rootOf(entries.map(({ entry }) => leafHash(utf8(entry))))));
+  const links = entries.map(({ position, entry, chainHash }) => ({
+    position: BigInt(position),
+    text: entry,
+    hash: bytes(chainHash),
+  }));
+  expect(verifyChain(links, CHAIN_START)).toMatchObject({ ok: true, head: { hash: bytes(head.chainHash) } });
+});
+
+test("an entry is proved in any tree, and that the log has only grown", async () => {
+  const { size, root } = await read("/api/audit/head");
+  const { entry } = await read("/api/audit/entries/17");
+  const proof = await read("/api/audit/proof/17");
+  expect(proof).toMatchObject({ size, root });
+  const place = { index: 16, size: Number(size) };
+  expect(holdsEntry(leafHash(utf8(entry)), place, proof.path.map(bytes), bytes(root))).toBe(true);
+  const older = await read("/api/audit/proof/17?size=50");
+  const growth = await read(`/api/audit/consistency?from=50&to=${size}`);
+  expect(growth).toMatchObject({ fromRoot: older.root, toRoot: root });
+  const sizes = { from: 50, to: Number(size) };
+  expect(holdsGrowth(sizes, growth.path.map(bytes), bytes(older.root), bytes(root))).toBe(true);
+});
+
+test("all that names a node is read in pages, each entry once", async () => {
+  const all = await readAll();
+  const naming = (key: string) => all.filter(({ entry }) => entry.includes(`"${key}"`));
+  for (const key of [node(1), node(2), node(3), node(7)]) {
+    expect(await readAll(`&node=${key.toUpperCase()}`, 7)).toEqual(naming(key));
+  }
+  expect(naming(node(1)).map(({ entry }) => decodeEvidence(entry).observation.kind)).toContain("offline");
+});
+
+test("a stranger rates an endpoint by its calls, and comes to the same numbers", async () => {
+  const found = await read(`/api/audit/grounds/${endpoint}`);
+  const entries = await readAll(`&endpoint=${endpoint}`, 50);
+  expect(entries).toHaveLength(246);
+  const calls = entries.map(({ position, entry }) => ({ position: BigInt(position), evidence: decodeCall(entry) }));
+  const { stages, model, siblings } = found;
+  const priors: StagePriors = Object.fromEntries(STAGES.map((stage) => [stage, stages[stage].prior])) as never;
+  const category = found.category ?? undefined;
+  const recount = recomputeEndpoint(calls, { category, siblings, model, priors }, unixSeconds(found.ratedAt));
+  expect(recount.chance.probability).toBeCloseTo(found.probability, 12);
+  expect(recount.chance.interval.low).toBeCloseTo(found.interval.low, 12);
+  // The newest 200 of our own calls that were paid for, and what others told.
+  expect(recount.facts.observations).toBe(204);
+  expect(recount.believed).toEqual([]);
+  expect(await read(`/api/audit/model?at=${model.fittedAt}`)).toEqual(model);
+  expect(createHash("sha256").update(found.url).digest("hex")).toBe(endpoint);
+});
+
+test("what does not change is kept, and whoever has it is told so", async () => {
+  const answer = await fetch(`${origin}/api/audit/entries/3`);
+  expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000");
+  const again = await fetch(`${origin}/api/audit/entries/3`, {
+    headers: { "If-None-Match": answer.headers.get("etag")! },
+  });
+  expect(again.status).toBe(304);
+  const head = await fetch(`${origin}/api/audit/head`);
+  expect(head.headers.get("cache-control")).toBe("public, max-age=10");
+});
+
+test.each([
+  ["/api/audit/entries/0", "EVIDENCE_UNKNOWN"],
+  ["/api/audit/entries/99999999", "EVIDENCE_UNKNOWN"],
+  ["/api/audit/entries/x", "VALIDATION_FAILED"],
+  ["/api/audit/entries?limit=1001", "VALIDATION_FAILED"],
+  ["/api/audit/entries?after=-1", "VALIDATION_FAILED"],
+  ["/api/audit/entries?node=02", "VALIDATION_FAILED"],
+  [`/api/audit/entries?node=${node(1)}&endpoint=${"ab".repeat(32)}`, "VALIDATION_FAILED"],
+  ["/api/audit/proof/1?size=0", "EVIDENCE_UNKNOWN"],
+  ["/api/audit/proof/1?size=9999999999999999", "EVIDENCE_UNKNOWN"],
+  ["/api/audit/consistency?from=9&to=8", "EVIDENCE_UNKNOWN"],
+  ["/api/audit/consistency?from=9", "VALIDATION_FAILED"],
+  [`/api/audit/grounds/${"ab".repeat(32)}`, "SUBJECT_UNKNOWN"],
+  ["/api/audit/model?at=5", "EVIDENCE_UNKNOWN"],
+])("%s is refused: %s", async (path, code) => {
+  expect((await ask(origin, path)).code).toBe(code);
+});
