@@ -23,18 +23,21 @@ export function openDatabase(options: {
   onError: (error: Error) => void;
   /** For statements that an index serves whatever their values: each is planned once per connection, and not with every call. */
   plansOnce?: boolean;
+  /** How long a statement may run. */
+  statementTimeoutMs?: number;
 }): Database {
+  const { statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.maxConnections,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     ...(options.plansOnce && { options: "-c plan_cache_mode=force_generic_plan" }),
-    statement_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
     // A process that stops in the middle of a transaction must not hold the rows of the others.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     // The server's own limit does not help when the server is stopped or the network is gone.
-    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
+    query_timeout: statementTimeoutMs + 1_000,
     keepAlive: true,
     types: types as pg.CustomTypesConfig,
   });

@@ -14,10 +14,12 @@ export type DeliveryResult = { id: string; state: DeliveryState; nextTryAt: Unix
 export type RelayPause = { failures: number; untilAt: UnixSeconds; reason: string };
 export type OutboxCounts = { events: number; deliveries: { relay: string; state: DeliveryState; count: number }[] };
 
+/** In the order in which events are staged, since each row locks its event. */
 const ENROL = `
   INSERT INTO relay_ack (outbox_id, relay, event_id, state, attempts, next_try_at)
   SELECT outbox_id, $1, event_id, 'pending', 0, $2::bigint FROM outbox_event
   WHERE retracted_at IS NULL AND NOT EXISTS (SELECT 1 FROM relay_ack WHERE relay_ack.outbox_id = outbox_event.outbox_id AND relay_ack.relay = $1)
+  ORDER BY kind, pubkey, d COLLATE "C"
   ON CONFLICT DO NOTHING`;
 
 /**

@@ -121,7 +121,7 @@ function columns(staged: readonly StagedEvent[]): unknown[][] {
     if (!other || other.event.created_at < item.event.created_at) newest.set(address, item);
   }
   // In one order, whoever stages: two transactions that wait for each other's rows would have to fail.
-  const rows = [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
+  const rows = [...newest.values()].sort((a, b) => a.event.kind - b.event.kind || compareTexts(textOf(a), textOf(b)));
   const expiresAt = ({ event }: StagedEvent) => Number(tagValue(event, "expiration") ?? 0) || null;
   return [
     rows.map(({ event }) => event.kind),
@@ -153,6 +153,15 @@ function targets(staged: readonly StagedEvent[]): unknown[][] {
     rows.map(({ d }) => d),
     rows.map(({ event }) => event.created_at),
   ];
+}
+
+/** The order of rows of one kind, which is that of `pubkey, d COLLATE "C"`. */
+function textOf({ event }: StagedEvent): string {
+  return `${event.pubkey}${placeOf(event)}`;
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The `d` of its row: its address, or the id of an event that nothing replaces. */

@@ -45,6 +45,7 @@ import { mountFree, mountPaid } from "./operation.ts";
 import { mountOperators } from "./operators.ts";
 import { startPredictionWriter } from "./prediction-writer.ts";
 import { followReceipts } from "./receipts.ts";
+import { startRelay } from "./relay/start-relay.ts";
 import { readReporter, witnessOfHolder } from "./reporter.ts";
 import { getCalibration } from "./routes/get-calibration.ts";
 import { documentsRouter } from "./routes/get-documents.ts";
@@ -191,13 +192,21 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   mountAudit(router, database, events);
   mountAccountOperations(router, ports, { priced: [intent, profile, service], keptAnswersSec: KEEP_ANSWERS_SEC });
 
+  const relay = await startRelay({ databaseUrl: world.databaseUrl, settings: config, events });
   let stopping = false;
-  const routers = [metricsRouter(events, config.API_KEY), router, ...(world.demo ? [world.demo.router] : [])];
+  const relayFacts = { origin: () => origin, version: VERSION };
+  const routers = [
+    metricsRouter(events, config.API_KEY),
+    relay.router(relayFacts),
+    router,
+    ...(world.demo ? [world.demo.router] : []),
+  ];
   const app = createApplication({ trustProxy: config.TRUST_PROXY, events, isStopping: () => stopping }, routers);
   const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
   const server = createHttpServer(app, timeouts);
   server.maxConnections = MAX_CONNECTIONS;
   answerHttpFaults(server);
+  relay.attach(server, app);
   const address = await listen(server, config.HOST, config.PORT);
   origin = config.PUBLIC_ORIGIN ?? address;
   router.use(
@@ -219,6 +228,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     async stop() {
       stopping = true;
       clearInterval(beat);
+      await relay.stop();
       await drain(server);
       egress.close();
       await charges.end(now()).catch((error: unknown) => events.failed("end of the tills", error));
