@@ -8,6 +8,7 @@ import { catalogueEvents } from "./catalogue-events.ts";
 import { endpointEvents } from "./endpoint-events.ts";
 import { lndEvents } from "./lnd-events.ts";
 import type { Logger } from "./log.ts";
+import { relayEvents } from "./relay-events.ts";
 
 export type Events = ReturnType<typeof createEvents>;
 
@@ -110,6 +111,7 @@ export function createEvents(log: Logger) {
     ...lndEvents(registry, log),
     ...endpointEvents(registry, log),
     ...catalogueEvents(registry, log),
+    ...relayEvents(registry, log),
     request(operation: string, status: number, seconds: number): void {
       requests.observe({ operation, status: String(status) }, seconds);
       if (seconds > 1) log.warn({ operation, status, seconds: Number(seconds.toFixed(3)) }, "slow request");

@@ -6,7 +6,6 @@ import { openLndNodes } from "../lnd-nodes.ts";
 import { payingNodes } from "../payments.ts";
 import type { Start } from "../world.ts";
 import { endpointWork } from "./endpoint-work.ts";
-import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
@@ -14,6 +13,7 @@ import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { createPublisher } from "./publisher.ts";
+import { type RelayWork, relayWork } from "./relay-work.ts";
 
 /** Works until stopped. Without a Nostr key it rates and publishes nothing. */
 export async function startCrawler({ config, world, events, signal }: Start): Promise<Running> {
@@ -27,11 +27,14 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const origin = config.PUBLIC_ORIGIN ?? `http://${config.HOST}:${config.PORT}`;
 
   const publishing: Job[] = [];
+  let relays: RelayWork | undefined;
   if (world.nostrPrivateKey !== undefined) {
     const publisher = await createPublisher({ secret: world.nostrPrivateKey, origin, relays: world.nostrRelays });
     publishing.push(publishAssertionsJob({ database, publisher, origin, lnd: readonly, events, signal }));
-    publishing.push(...world.nostrRelays.map((relay) => deliverEventsJob({ database, relay, events, signal })));
-    events.log.info({ pubkey: publisher.pubkeys.node, relays: world.nostrRelays }, "assertions are signed by");
+    const [plan, top] = [world.relayPlan, config.NOSTR_TOP_ASSERTIONS];
+    relays = await relayWork({ database, plan, top, sign: publisher.sign, events, signal });
+    publishing.push(...relays.jobs);
+    events.log.info({ pubkey: publisher.pubkeys.node, relays: plan }, "assertions are signed by");
   }
 
   const readers = () => lnd.each().flatMap(({ connections }) => connections.get("readonly") ?? []);
@@ -59,6 +62,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
     async stop() {
       await follower.stop();
       await jobs.stop();
+      relays?.close();
       endpoints.close();
       await metrics.stop();
       lnd.close();
