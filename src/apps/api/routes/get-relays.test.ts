@@ -32,7 +32,9 @@ function serve(rows: () => Promise<RelayStanding[]>) {
   const response = { set: () => undefined } as unknown as Response;
   return {
     ask: () => operation.serve(undefined, undefined as never, response),
-    wait: (sec: number) => void (at += sec),
+    wait(sec: number) {
+      at += sec;
+    },
     reads: () => reads,
   };
 }
