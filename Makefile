@@ -7,7 +7,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT := dist/.tsbuildinfo
 SOURCES := $(shell find src sdk -name '*.ts' -not -name '*.test.ts' -not -name '*.itest.ts' 2>/dev/null)
 
-export GRAPH CONFORMANCE_NODES
+export GRAPH CONFORMANCE_NODES RELAY EVENTS
 
 .PHONY: help
 help: ## list the commands
@@ -62,6 +62,10 @@ attack: compiled ## paid traffic on two apis that are killed all the time, and t
 .PHONY: conformance
 conformance: install ## hold real LND nodes to the suite the simulated ones pass; CONFORMANCE_NODES=<file> (docs/lnd.md)
 	@npx --no-install vitest run src/testing/conformance --no-file-parallelism $(if $(CONFORMANCE_NODES),--testTimeout=300000 --hookTimeout=300000)
+
+.PHONY: relay-conformance
+relay-conformance: install ## deliver events to a relay that takes anybody's, and compare what it serves; RELAY=<ws url> EVENTS=<count> (docs/delivery.md)
+	@npx --no-install vitest run --project integration src/testing/relay-conformance --testTimeout=1800000
 
 .PHONY: attack-spend
 attack-spend: compiled ## payers that are killed all the time, on one budget; ATTACK_SPEND="<payments> [seed]"

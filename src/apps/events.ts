@@ -5,6 +5,7 @@ import type { PaymentState } from "../core/spend/payment.ts";
 import type { Operator, OperatorRefused } from "../oracle/access/admit-operator.ts";
 import type { ProbeResult } from "../oracle/probe/send-probe.ts";
 import { catalogueEvents } from "./catalogue-events.ts";
+import { deliveryEvents } from "./delivery-events.ts";
 import { endpointEvents } from "./endpoint-events.ts";
 import { lndEvents } from "./lnd-events.ts";
 import type { Logger } from "./log.ts";
@@ -111,6 +112,7 @@ export function createEvents(log: Logger) {
     ...lndEvents(registry, log),
     ...endpointEvents(registry, log),
     ...catalogueEvents(registry, log),
+    ...deliveryEvents(registry, log),
     ...relayEvents(registry, log),
     request(operation: string, status: number, seconds: number): void {
       requests.observe({ operation, status: String(status) }, seconds);

@@ -14,6 +14,7 @@ import { startDemoWorld } from "./demo/start.ts";
 import { createEvents } from "./events.ts";
 import { type Running, runUntilSignal } from "./lifecycle.ts";
 import { createLog } from "./log.ts";
+import { planRelays } from "./relay-plan.ts";
 import { readSpendPolicy } from "./spend-policy.ts";
 import type { World } from "./world.ts";
 
@@ -51,7 +52,7 @@ function configuredWorld(config: Config, what: Process): World {
     spendPolicy: readSpendPolicy(config.SPEND_POLICY_PATH, { isSimulated: false }),
     l402MacaroonSecret: config.L402_MACAROON_SECRET,
     nostrPrivateKey: config.NOSTR_PRIVATE_KEY,
-    nostrRelays: config.NOSTR_RELAYS ?? [],
+    ...planRelays(config),
   };
 }
 
@@ -74,7 +75,7 @@ async function embeddedWorld(config: Config, own: Own, signal: AbortSignal): Pro
     spendPolicy: readSpendPolicy(config.SPEND_POLICY_PATH, { isSimulated: demo !== undefined }),
     l402MacaroonSecret: config.L402_MACAROON_SECRET ?? secrets.l402MacaroonSecret,
     nostrPrivateKey: config.NOSTR_PRIVATE_KEY ?? secrets.nostrPrivateKey,
-    nostrRelays: config.NOSTR_RELAYS ?? (demo ? [demo.relayUrl] : []),
+    ...planRelays(config, demo?.relayUrl),
     ...(demo && { demo }),
   };
 }

@@ -5,6 +5,9 @@ import type { Config } from "./config.ts";
 import type { Events } from "./events.ts";
 import type { LndEndpoint } from "./lnd-endpoint.ts";
 
+/** Which of our events each relay is sent (docs/delivery.md). */
+export type RelayPlan = readonly { relay: string; role: "full" | "selected" | "indexer" }[];
+
 export type World = {
   databaseUrl: string;
   lnd: LndEndpoint;
@@ -15,7 +18,9 @@ export type World = {
   l402MacaroonSecret: string | undefined;
   /** Signs assertions; without it nothing is published. */
   nostrPrivateKey: string | undefined;
+  /** Where events of ours are, as relay lists say it: the relays of the plan that get more than profiles. */
   nostrRelays: string[];
+  relayPlan: RelayPlan;
   /** Present in the embedded world only. */
   demo?: { router: Router; market: { directoryUrl: string; addresses: string[] } };
 };

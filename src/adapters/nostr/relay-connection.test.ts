@@ -7,7 +7,8 @@ import { nodeAssertion } from "../../core/nip85/assertion.ts";
 import { encodeEvent, type SignedEvent } from "../../core/nip85/event.ts";
 import { unixSeconds } from "../../core/units.ts";
 import { deriveServiceKey } from "./keys.ts";
-import { type OutgoingEvent, type RelayConnection, relayConnection } from "./relay-connection.ts";
+import type { OutgoingEvent } from "./publish-all.ts";
+import { type RelayConnection, relayConnection } from "./relay-connection.ts";
 import { createSigner } from "./signer.ts";
 
 const key = deriveServiceKey(new Uint8Array(32).fill(7), "lightning-node");

@@ -18,6 +18,7 @@ afterAll(() => database.close());
 const now = unixSeconds(1_790_000_000);
 const pubkey = "ab".repeat(32);
 const RELAY = "ws://127.0.0.1:1";
+const EVERYTHING = { role: "full", top: 0, room: 100 } as const;
 const lease = { now, limit: 100, leaseSec: 60 };
 const version = (d: string, createdAt: number, rank = 50): SignedEvent => {
   const tags = [
@@ -32,7 +33,7 @@ const staged = (event: SignedEvent, priority = 2): StagedEvent => ({ event, subj
 const outbox = () => outboxTable(database.pool);
 const delivery = () => deliveryTable(database.pool);
 const record = (id: string, state: DeliveryState, nextTryAt = now) =>
-  delivery().record(RELAY, [{ id, state, nextTryAt, answer: "said so" }], now);
+  delivery().record(RELAY, [{ id, state, nextTryAt, answer: "said so", held: true }], now);
 
 test("the newest version of an address is current, in whatever order versions come", async () => {
   const [first, second] = [version("a", 100), version("a", 101)];
@@ -64,15 +65,19 @@ test("staging belongs to the caller's transaction", async () => {
 test("a delivery is leased, comes back when the lease ends, and is over once confirmed", async () => {
   const event = version("a", 100);
   await outbox().stage([staged(event)], now);
-  expect([await delivery().enrol(RELAY, now), await delivery().enrol(RELAY, now)]).toEqual([1, 0]);
-  const want = { id: event.id, sig: event.sig, json: encodeEvent(event), mayBeThere: false };
+  expect([await delivery().enrol(RELAY, EVERYTHING, now), await delivery().enrol(RELAY, EVERYTHING, now)]).toEqual([
+    1, 0,
+  ]);
+  const known = { subject: "subject", priority: 2, signedAgain: 0, mayBeThere: false, mayHoldOther: false };
+  const want = { id: event.id, sig: event.sig, json: encodeEvent(event), ...known };
+  const again = { mayBeThere: true, mayHoldOther: true };
   expect(await delivery().takeDue(RELAY, lease)).toEqual([{ ...want, attempts: 1 }]);
   expect(await delivery().takeDue(RELAY, lease)).toEqual([]);
   expect(await delivery().takeDue("ws://another", lease)).toEqual([]);
   const later = { ...lease, now: unixSeconds(now + 60) };
-  expect(await delivery().takeDue(RELAY, later)).toEqual([{ ...want, attempts: 2 }]);
+  expect(await delivery().takeDue(RELAY, later)).toEqual([{ ...want, ...again, attempts: 2 }]);
   await record(event.id, "sent");
-  expect(await delivery().takeDue(RELAY, later)).toEqual([{ ...want, attempts: 3, mayBeThere: true }]);
+  expect(await delivery().takeDue(RELAY, later)).toEqual([{ ...want, ...again, attempts: 3 }]);
   await record(event.id, "confirmed");
   expect(await delivery().takeDue(RELAY, { ...lease, now: unixSeconds(now + 900) })).toEqual([]);
   expect(await delivery().counts()).toEqual({
@@ -84,7 +89,7 @@ test("a delivery is leased, comes back when the lease ends, and is over once con
 test("a new version is delivered afresh, and an answer about the old one changes nothing", async () => {
   const [first, second] = [version("a", 100), version("a", 101)];
   await outbox().stage([staged(first)], now);
-  await delivery().enrol(RELAY, now);
+  await delivery().enrol(RELAY, EVERYTHING, now);
   await delivery().takeDue(RELAY, lease);
   await outbox().stage([staged(second)], now);
   expect(await record(first.id, "confirmed")).toBe(0);
@@ -99,7 +104,7 @@ test("the most urgent go first, and what has expired does not go", async () => {
     [staged(version("renewal", 100), 4), staged(version("news", 100), 2), staged(version("profile", 100), 0)],
     now,
   );
-  await delivery().enrol(RELAY, now);
+  await delivery().enrol(RELAY, EVERYTHING, now);
   const names = async (limit: number, at = now) =>
     (await delivery().takeDue(RELAY, { ...lease, now: at, limit })).map(({ json }) => JSON.parse(json).tags[0][1]);
   expect(await names(2)).toEqual(["profile", "news"]);
@@ -113,7 +118,7 @@ test("workers share the work: nothing is taken twice, nothing is left", async ()
     events.map((event) => staged(event)),
     now,
   );
-  await Promise.all(Array.from({ length: 4 }, () => delivery().enrol(RELAY, now)));
+  await Promise.all(Array.from({ length: 4 }, () => delivery().enrol(RELAY, EVERYTHING, now)));
   const work = async () => {
     const taken: string[] = [];
     for (;;) {
@@ -141,7 +146,7 @@ test("versions staged while others deliver are never lost", async () => {
   };
   const deliver = async () => {
     for (let round = 0; round < 30; round++) {
-      await delivery().enrol(RELAY, now);
+      await delivery().enrol(RELAY, EVERYTHING, now);
       const due = await delivery().takeDue(RELAY, { ...lease, limit: 5 });
       for (const { id } of due) await record(id, "confirmed");
     }
@@ -167,7 +172,7 @@ test("a pause is kept, changed and ended", async () => {
 test("an answer about the old version that waits for the new one to be staged does not count for it", async () => {
   const [first, second] = [version("a", 100), version("a", 101)];
   await outbox().stage([staged(first)], now);
-  await delivery().enrol(RELAY, now);
+  await delivery().enrol(RELAY, EVERYTHING, now);
   await delivery().takeDue(RELAY, lease);
   let recorded: Promise<number> | undefined;
   await inTransaction(database.pool, async (client) => {
@@ -182,7 +187,7 @@ test("an answer about the old version that waits for the new one to be staged do
 test("a delivery opened for a version that was just replaced is closed all the same", async () => {
   const event = version("a", 100);
   await outbox().stage([staged(event)], now);
-  await delivery().enrol(RELAY, now);
+  await delivery().enrol(RELAY, EVERYTHING, now);
   await database.pool.query("UPDATE relay_ack SET event_id = decode(repeat('00', 32), 'hex')");
   await delivery().takeDue(RELAY, lease);
   expect(await record(event.id, "confirmed")).toBe(1);

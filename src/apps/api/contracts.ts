@@ -7,6 +7,7 @@ import { disputeContract, replyContract, statementsContract } from "./routes/ans
 import { getCalibrationContract } from "./routes/get-calibration.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
 import { getNodeContract } from "./routes/get-node.ts";
+import { getRelaysContract } from "./routes/get-relays.ts";
 import { getServiceContract } from "./routes/get-service.ts";
 import { listNodesContract, searchNodesContract } from "./routes/list-nodes.ts";
 import { listCategoriesContract, listServicesContract } from "./routes/list-services.ts";
@@ -38,6 +39,7 @@ export function apiContracts(intentPrice: Msat = DEFAULT_PRICE, profilePrice: Ms
     ...operatorContracts,
     ...auditContracts,
     getCalibrationContract,
+    getRelaysContract,
     reportOutcomeContract,
     getHealthContract,
     getLivenessContract,

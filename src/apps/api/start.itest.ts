@@ -40,6 +40,7 @@ beforeAll(async () => {
       l402MacaroonSecret: randomBytes(32).toString("hex"),
       nostrPrivateKey: undefined,
       nostrRelays: [],
+      relayPlan: [],
     },
     events: createEvents(createLog({ level: "silent", name: "api" })),
     signal: stop.signal,

@@ -17,6 +17,7 @@ import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.t
 import { nodeHistory } from "../../adapters/postgres/node-history.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
+import { relayStateTable } from "../../adapters/postgres/relay-state.ts";
 import { replyTable } from "../../adapters/postgres/reply.ts";
 import { reportTable } from "../../adapters/postgres/report.ts";
 import { serviceTable } from "../../adapters/postgres/service.ts";
@@ -52,6 +53,7 @@ import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { getNode } from "./routes/get-node.ts";
+import { getRelays } from "./routes/get-relays.ts";
 import { getService } from "./routes/get-service.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
 import { listCategories, listServices } from "./routes/list-services.ts";
@@ -162,6 +164,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     listServices(catalogue),
     listCategories(catalogue),
     calibration,
+    getRelays({ ...relayStateTable(database), now }),
     reportOutcome({
       ...reportTable(database),
       ...endpointReportTable(database),

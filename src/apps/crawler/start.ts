@@ -6,7 +6,6 @@ import { openLndNodes } from "../lnd-nodes.ts";
 import { payingNodes } from "../payments.ts";
 import type { Start } from "../world.ts";
 import { endpointWork } from "./endpoint-work.ts";
-import { deliverEventsJob } from "./jobs/deliver-events.ts";
 import { startFollowing } from "./jobs/follow-graph.ts";
 import { growEvidenceTreeJob } from "./jobs/grow-evidence-tree.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
@@ -16,6 +15,7 @@ import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { createPublisher } from "./publisher.ts";
+import { type RelayWork, relayWork } from "./relay-work.ts";
 import { openSpeech, type Speech } from "./speech.ts";
 
 /** Works until stopped. Without a Nostr key it rates and publishes nothing. */
@@ -31,13 +31,16 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
 
   const publishing: Job[] = [];
   let speech: Speech | undefined;
+  let relays: RelayWork | undefined;
   if (world.nostrPrivateKey !== undefined) {
     const publisher = await createPublisher({ secret: world.nostrPrivateKey, origin, relays: world.nostrRelays });
     publishing.push(publishIdentityJob({ database, publisher, events }));
     speech = openSpeech({ database, publisher, origin, lnd: readonly, events, signal });
     publishing.push(publishAssertionsJob({ database, publisher, speech, events, signal }));
-    publishing.push(...world.nostrRelays.map((relay) => deliverEventsJob({ database, relay, events, signal })));
-    events.log.info({ pubkey: publisher.pubkeys.node, relays: world.nostrRelays }, "assertions are signed by");
+    const [plan, top] = [world.relayPlan, config.NOSTR_TOP_ASSERTIONS];
+    relays = await relayWork({ database, plan, top, sign: publisher.sign, events, signal });
+    publishing.push(...relays.jobs);
+    events.log.info({ pubkey: publisher.pubkeys.node, relays: plan }, "assertions are signed by");
   }
 
   const readers = () => lnd.each().flatMap(({ connections }) => connections.get("readonly") ?? []);
@@ -68,6 +71,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
     async stop() {
       await follower.stop();
       await jobs.stop();
+      relays?.close();
       endpoints.close();
       await metrics.stop();
       lnd.close();

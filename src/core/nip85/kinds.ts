@@ -46,6 +46,13 @@ export function isAssertion(kind: number): boolean {
   return ASSERTION_KINDS.includes(kind);
 }
 
+const IDENTITY_KINDS: ReadonlySet<number> = new Set([KIND.profile, KIND.relayList, KIND.providers, KIND.handler]);
+
+/** Whether the kind says who a key is and where it is found. */
+export function isIdentity(kind: number): boolean {
+  return IDENTITY_KINDS.has(kind);
+}
+
 /** Which earlier events of the same author a relay drops when a new one arrives (NIP-01). */
 export function retention(kind: number): "all" | "newest" | "newest-per-d" | "none" {
   if (kind === 0 || kind === 3 || (kind >= 10_000 && kind < 20_000)) return "newest";

@@ -1,7 +1,7 @@
 /** Every answer a relay may give, and what it means to us. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { asksToSlowDown, readOk } from "./relay-answer.ts";
+import { asksToSignIn, asksToSlowDown, isOurFault, readOk } from "./relay-answer.ts";
 
 test.each([
   { accepted: true, message: "", want: { outcome: "acked" } },
@@ -12,9 +12,11 @@ test.each([
   { accepted: false, message: "no", want: { outcome: "retry" } },
   { accepted: false, message: "constructor: no", want: { outcome: "retry" } },
   { accepted: false, message: "invalid: id is wrong", want: { outcome: "refused-for-good" } },
-  { accepted: false, message: "replaced: have newer event", want: { outcome: "refused-for-good" } },
-  { accepted: false, message: "deleted: user requested deletion", want: { outcome: "refused-for-good" } },
-  { accepted: false, message: "pow: 28 bits needed", want: { outcome: "refused-for-good", pauseSec: 86_400 } },
+  { accepted: false, message: "replaced: have newer event", want: { outcome: "outdated" } },
+  { accepted: false, message: "deleted: user requested deletion", want: { outcome: "outdated" } },
+  { accepted: false, message: "pow: 28 bits needed. (2)", want: { outcome: "work", bits: 28 } },
+  { accepted: false, message: "pow: difficulty 18<20", want: { outcome: "work", bits: 20 } },
+  { accepted: false, message: "pow: more than 99999999999 of it", want: { outcome: "work", bits: undefined } },
   { accepted: false, message: "blocked: read-only", want: { outcome: "refused-for-good", pauseSec: 86_400 } },
   { accepted: false, message: "restricted: members", want: { outcome: "refused-for-good", pauseSec: 86_400 } },
   { accepted: false, message: "auth-required: sign in", want: { outcome: "refused-for-good", pauseSec: 86_400 } },
@@ -26,6 +28,12 @@ test.each([
 test("only a rate limit asks us to slow down", () => {
   expect(asksToSlowDown(readOk(false, "rate-limited: wait"))).toBe(true);
   expect(asksToSlowDown(readOk(false, "error: rate-limited: no"))).toBe(false);
+});
+
+test("only a request to sign in is one, and only an invalid event is our fault", () => {
+  const messages = ["auth-required: who", "restricted: members", "invalid: sig", "blocked: you", "error: invalid: x"];
+  expect(messages.filter((message) => asksToSignIn(readOk(false, message)))).toEqual(["auth-required: who"]);
+  expect(messages.filter((message) => isOurFault(readOk(false, message)))).toEqual(["invalid: sig"]);
 });
 
 test("whatever a relay writes becomes one short printable line", () => {

@@ -1,18 +1,15 @@
 /** How a delivery ends for every thing a relay may say, and for what it does not say. */
 import { expect, test } from "vitest";
 import type { RelayAnswer } from "../../core/nip85/relay-answer.ts";
+import type { RelayInfo } from "../../core/nip85/relay-info.ts";
 import { unixSeconds } from "../../core/units.ts";
-import {
-  type DeliverPorts,
-  type DeliveryResult,
-  type DueDelivery,
-  deliverEvents,
-  type RelayPause,
-} from "./deliver-events.ts";
+import { type DeliverPorts, deliverEvents } from "./deliver-events.ts";
+import type { DeliveryResult, DueDelivery, RelayPause, RelayTask } from "./delivery.ts";
 
 const now = unixSeconds(1_790_000_000);
 const delivery = (id: string, change: Partial<DueDelivery> = {}): DueDelivery => {
-  return { id, sig: "s", json: "{}", attempts: 1, mayBeThere: false, ...change };
+  const known = { sig: "s", json: "{}", subject: "node", priority: 2, mayHoldOther: false, signedAgain: 0 };
+  return { id, ...known, attempts: 1, mayBeThere: false, ...change };
 };
 
 type World = {
@@ -22,6 +19,12 @@ type World = {
   answersReads?: boolean;
   due?: DueDelivery[];
   random?: number;
+  role?: RelayTask["role"];
+  tokens?: number;
+  info?: RelayInfo;
+  proved?: boolean;
+  /** Whether another version can be signed. */
+  signs?: boolean;
 };
 
 /** One batch against a relay that gives this answer to each event and shows these ids when asked. */
@@ -32,14 +35,36 @@ async function deliver({
   due = [delivery("a")],
   random = 0.5,
   pause,
+  role = "full",
+  tokens = 6,
+  info,
+  proved = true,
+  signs = true,
 }: World) {
   const sent: string[] = [];
+  const lessons: { accepted: number; limited: boolean }[] = [];
+  const resigned: [string, number][] = [];
   const results: DeliveryResult[] = [];
   let paused = pause;
   const ports: DeliverPorts = {
     readPause: async () => paused,
     async writePause(_relay, next) {
       paused = next;
+    },
+    describe: async () => ({ info, proved }),
+    countTokens: async () => tokens,
+    async takeTokens(_relay, want) {
+      const granted = Math.min(want, tokens);
+      tokens -= granted;
+      return granted;
+    },
+    async learnRate(_relay, batch) {
+      lessons.push(batch);
+    },
+    noteContact: async () => undefined,
+    async signAgain(_relay, { id }, { bits }) {
+      resigned.push([id, bits]);
+      return signs;
     },
     enrol: async () => 0,
     takeDue: async () => due,
@@ -57,8 +82,10 @@ async function deliver({
     },
   };
   const signal = new AbortController().signal;
-  const report = await deliverEvents(ports, { relay: "ws://relay", now, limit: 10, signal, random: () => random });
-  return { sent, results, report, paused };
+  const task = { role, top: 5 };
+  const request = { relay: "ws://relay", task, now, limit: 10, signal, random: () => random };
+  const report = await deliverEvents(ports, request);
+  return { sent, results, report, paused, lessons, resigned, tokens };
 }
 
 test.each<{ name: string; world: World; state: string; afterSec: number; stalled: boolean }>([
@@ -138,7 +165,7 @@ test("an event without a clear answer is looked for before it is sent again", as
   const { sent, results, report } = await deliver({ due, holds: ["there", "lost", "fresh"] });
   expect(sent).toEqual(["fresh"]);
   expect(results.map(({ state }) => state)).toEqual(["confirmed", "confirmed", "confirmed"]);
-  expect(report).toEqual({ taken: 3, confirmed: 3, refused: 0, postponed: 0, stalled: false });
+  expect(report).toMatchObject({ taken: 3, confirmed: 3, refused: 0, postponed: 0, stalled: false });
 });
 
 test("one that is not there is sent again with the fresh ones", async () => {
@@ -172,7 +199,7 @@ test.each([
 test("nothing due costs the relay nothing", async () => {
   const { sent, results, report } = await deliver({ due: [] });
   expect([sent, results]).toEqual([[], []]);
-  expect(report).toEqual({ taken: 0, confirmed: 0, refused: 0, postponed: 0, stalled: false });
+  expect(report).toMatchObject({ taken: 0, confirmed: 0, refused: 0, postponed: 0, stalled: false });
 });
 
 const before: RelayPause = { failures: 3, untilAt: now, reason: "away" };
@@ -217,4 +244,58 @@ test.each<{ name: string; world: World; want: { failures: number; afterSec: numb
 test("a relay that is left alone is not even connected to", async () => {
   const { sent, results, report } = await deliver({ pause: { ...before, untilAt: unixSeconds(now + 1) } });
   expect([sent, results, report.stalled]).toEqual([[], [], true]);
+});
+
+test("what is sent to a limited relay is counted, what was found there is not, and the rest waits its turn without blame", async () => {
+  const due = [delivery("there", { mayBeThere: true }), delivery("a"), delivery("b"), delivery("c")];
+  const { sent, results, report, paused, lessons, tokens } = await deliver({
+    role: "selected",
+    tokens: 2,
+    due,
+    holds: ["there", "a", "b"],
+  });
+  expect([sent, tokens]).toEqual([["a", "b"], 0]);
+  expect(results.map(({ state }) => state)).toEqual(["confirmed", "confirmed", "confirmed", "pending"]);
+  expect([report.stalled, paused, lessons]).toEqual([true, undefined, [{ accepted: 2, limited: false }]]);
+});
+
+test("a relay that has had its share is not connected to, and one that limits teaches us", async () => {
+  expect((await deliver({ role: "selected", tokens: 0 })).results).toEqual([]);
+  const answer: RelayAnswer = { outcome: "retry", text: "rate-limited: x", pauseSec: 60 };
+  expect((await deliver({ role: "selected", answer })).lessons).toEqual([{ accepted: 0, limited: true }]);
+});
+
+test("a relay that takes events of some keys only is asked with one event until it took one", async () => {
+  const due = [delivery("a"), delivery("b"), delivery("c")];
+  const world = { due, holds: ["a", "b", "c"], info: { isSelective: true } };
+  expect((await deliver({ ...world, proved: false })).sent).toEqual(["a"]);
+  expect((await deliver({ ...world, proved: true })).sent).toEqual(["a", "b", "c"]);
+});
+
+test.each<{ name: string; world: World; want: unknown }>([
+  {
+    name: "something newer there",
+    world: { answer: { outcome: "outdated", text: "replaced: have newer" } },
+    want: [["a", 0]],
+  },
+  { name: "work", world: { answer: { outcome: "work", text: "pow: 12", bits: 12 } }, want: [["a", 12]] },
+  {
+    name: "work without a number",
+    world: { answer: { outcome: "work", text: "pow: more", bits: undefined } },
+    want: [["a", Infinity]],
+  },
+  { name: "no other version", world: { answer: { outcome: "refused-for-good", text: "invalid: x" } }, want: [] },
+])("a relay that asks for $name", async ({ world, want }) => {
+  const { resigned, results } = await deliver(world);
+  expect(resigned).toEqual(want);
+  expect(results.map(({ state, held }) => [state, held])).toEqual([["refused", false]]);
+});
+
+test("what the relay may hold of an address is kept in mind, whatever becomes of this version", async () => {
+  const held = async (world: World) => (await deliver(world)).results[0]!.held;
+  const refused: RelayAnswer = { outcome: "refused-for-good", text: "invalid: x" };
+  expect(await held({ answer: refused })).toBe(false);
+  expect(await held({ answer: refused, due: [delivery("a", { mayHoldOther: true })] })).toBe(true);
+  expect(await held({ answer: { outcome: "unknown", text: "" }, answersReads: false })).toBe(true);
+  expect(await held({ answer: { outcome: "acked", text: "" } })).toBe(true);
 });

@@ -19,10 +19,10 @@ import { keyProfile, relayList } from "../../../core/nip85/profile.ts";
 import { statementsOfNode } from "../../../core/nip85/statement.ts";
 import { verifyEvent } from "../../../core/nip85/verify.ts";
 import { type UnixSeconds, unixSeconds } from "../../../core/units.ts";
-import { deliverEvents } from "../../../oracle/publish/deliver-events.ts";
 import { publishAssertions } from "../../../oracle/publish/publish-assertions.ts";
 import { publishIdentity } from "../../../oracle/publish/publish-identity.ts";
 import { openTestDatabase, type TestDatabase } from "../../../testing/database.ts";
+import { deliver as deliverBatch } from "../../../testing/deliver.ts";
 import { type LocalRelay, startLocalRelay } from "./start.ts";
 
 const now = unixSeconds(1_790_000_000);
@@ -76,9 +76,8 @@ function connect(url: string, options?: RelayOptions): RelayConnection {
 }
 
 /** One batch to `connection`, kept under `relay`: the name stays while ports change. */
-function deliver(connection: RelayConnection, relay = "relay", at: UnixSeconds = now, limit = 500) {
-  const ports = { ...deliveryTable(database.pool), publish: connection.publish, readBack: connection.readBack };
-  return deliverEvents(ports, { relay, now: at, limit, signal: forever, random: () => 0.5 });
+function deliver(connection: RelayConnection, relay = "ws://relay", at: UnixSeconds = now, limit = 500) {
+  return deliverBatch(database.pool, connection, { relay, at, limit });
 }
 
 /** What a stranger gets who asks the relay. */
@@ -112,6 +111,8 @@ test("scores become events on the relay that four implementations accept", async
     confirmed: 120,
     refused: 0,
     postponed: 0,
+    invalid: 0,
+    signedAgain: 0,
     stalled: false,
   });
 
@@ -167,7 +168,7 @@ test("identities go first and are there for readers", async () => {
   const ports = { findPublished: outbox.findPublished, sign, stage: outbox.stage };
   expect(await publishIdentity(ports, { events, kinds, now })).toMatchObject({ staged: 2, refused: [] });
   expect(await publishIdentity(ports, { events, kinds, now })).toMatchObject({ staged: 0, unchanged: 2 });
-  expect(await deliver(connect(relay.url), "relay", now, 2)).toMatchObject({ taken: 2, confirmed: 2 });
+  expect(await deliver(connect(relay.url), "ws://relay", now, 2)).toMatchObject({ taken: 2, confirmed: 2 });
   const held = await ask(relay.url, { authors: [pubkey] });
   expect(held.map(({ kind }) => kind).sort()).toEqual([0, 10_002]);
 });
@@ -190,14 +191,14 @@ test.each<{ name: string; behave: (socket: WebSocket, message: [string, { id: st
 
   await publish();
   const bad = connect(`ws://127.0.0.1:${port}`, { answerTimeoutMs: 200, connectTimeoutMs: 500 });
-  expect(await deliver(bad)).toEqual({ taken: 120, confirmed: 0, refused: 0, postponed: 120, stalled: true });
+  expect(await deliver(bad)).toMatchObject({ taken: 120, confirmed: 0, refused: 0, postponed: 120, stalled: true });
   bad.close();
   const { pending = 0, sent = 0, ...closed } = await states();
   expect([pending + sent, closed]).toEqual([120, {}]);
 
   const relay = await openRelay();
   const later = unixSeconds(now + 2 * 86_400);
-  expect(await deliver(connect(relay.url), "relay", later)).toMatchObject({ confirmed: 120 });
+  expect(await deliver(connect(relay.url), "ws://relay", later)).toMatchObject({ confirmed: 120 });
 });
 
 test("a relay that is away costs one failed connection, and scoring is not delayed", async () => {
@@ -214,17 +215,20 @@ test("what was sent before a crash is found on the relay and not sent again", as
   const relay = await openRelay();
   await publish(scores.slice(0, 5));
   const { enrol, takeDue, record } = deliveryTable(database.pool);
-  await enrol("relay", now);
-  const due = await takeDue("relay", { now, limit: 5, leaseSec: 300 });
+  await enrol("ws://relay", { role: "full", top: 0, room: 5 }, now);
+  const due = await takeDue("ws://relay", { now, limit: 5, leaseSec: 300 });
   await connect(relay.url).publish(due, forever);
   await record(
-    "relay",
-    due.slice(0, 2).map(({ id }) => ({ id, state: "sent" as const, nextTryAt: now, answer: "" })),
+    "ws://relay",
+    due.slice(0, 2).map(({ id }) => ({ id, state: "sent" as const, nextTryAt: now, answer: "", held: true })),
     now,
   );
 
   expect(await deliver(connect(relay.url))).toMatchObject({ taken: 2, confirmed: 2 });
-  expect(await deliver(connect(relay.url), "relay", unixSeconds(now + 300))).toMatchObject({ taken: 3, confirmed: 3 });
+  expect(await deliver(connect(relay.url), "ws://relay", unixSeconds(now + 300))).toMatchObject({
+    taken: 3,
+    confirmed: 3,
+  });
 });
 
 test("the relay refuses what is not honest, and tells its reader so", async () => {
