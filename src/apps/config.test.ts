@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { readConfig } from "./config.ts";
+import { keySourceOf } from "./key-source.ts";
 
 const secret = "8f1b0c6de2a94f7733c5be01d2a6e4980b3f5d7711aa42c6e9d0f3b8c7164e25";
 const production = {
@@ -104,4 +105,52 @@ test("files of a second LND without its address name none, as in a container tha
     LND_FALLBACK_PAY_MACAROON_PATH: "/run/secrets/empty",
   };
   expect(readConfig("crawler", { ...production, ...mounted }).lndFallback).toBeUndefined();
+});
+
+const passphrase = "correct horse battery staple";
+const bunkers = ["brand", "lightning-node", "l402-endpoint", "operator"]
+  .map(
+    (role, index) => `${role} ${`a${index}`.repeat(32)} bunker://${"ab".repeat(32)}?relay=wss://r.example&secret=hush7`,
+  )
+  .join("\n");
+
+test.each([
+  { name: "a secret", env: { NOSTR_PRIVATE_KEY: secret }, from: "secret" },
+  { name: "a keystore", env: { NOSTR_KEYSTORE: "/k", NOSTR_KEYSTORE_PASSPHRASE: passphrase }, from: "keystore" },
+  { name: "remote signers", env: { NOSTR_BUNKERS: bunkers, NOSTR_BUNKER_CLIENT_KEY: secret }, from: "bunkers" },
+  { name: "nothing", env: {}, from: undefined },
+])("the Nostr keys come from $name", ({ env, from }) => {
+  expect(keySourceOf(readConfig("all", env))?.from).toBe(from);
+});
+
+test.each([
+  { env: { NOSTR_PRIVATE_KEY: secret, NOSTR_KEYSTORE: "/k", NOSTR_KEYSTORE_PASSPHRASE: passphrase }, says: "both set" },
+  { env: { NOSTR_PRIVATE_KEY: secret, NOSTR_BUNKERS: bunkers, NOSTR_BUNKER_CLIENT_KEY: secret }, says: "both set" },
+  { env: { NOSTR_KEYSTORE: "/k" }, says: "NOSTR_KEYSTORE_PASSPHRASE is required" },
+  { env: { NOSTR_KEYSTORE_PASSPHRASE: passphrase }, says: "NOSTR_KEYSTORE_PASSPHRASE is set without NOSTR_KEYSTORE" },
+  { env: { NOSTR_BUNKERS: bunkers }, says: "NOSTR_BUNKER_CLIENT_KEY is required" },
+  { env: { NOSTR_BUNKER_CLIENT_KEY: secret }, says: "without NOSTR_BUNKERS" },
+  { env: { NOSTR_KEYSTORE: "/k", NOSTR_KEYSTORE_PASSPHRASE: "hush7" }, says: "at least 16 characters" },
+  { env: { NOSTR_BUNKERS: bunkers, NOSTR_BUNKER_CLIENT_KEY: "hush7" }, says: "NOSTR_BUNKER_CLIENT_KEY: 64 hex digits" },
+])("keys of unclear source refuse to start: $says", ({ env, says }) => {
+  expect(() => readConfig("all", env)).toThrow(says);
+  for (const hidden of [secret, passphrase, "hush7"]) expect(() => readConfig("all", env)).not.toThrow(hidden);
+});
+
+test("what is wrong with a line of a remote signer is told without it", () => {
+  const env = { NOSTR_BUNKERS: bunkers.replace("operator", "cook"), NOSTR_BUNKER_CLIENT_KEY: secret };
+  expect(() => keySourceOf(readConfig("all", env))).toThrow("NOSTR_BUNKERS: line 4");
+  expect(() => keySourceOf(readConfig("all", env))).not.toThrow("hush7");
+  const doubled = { ...env, NOSTR_BUNKERS: bunkers.replaceAll("a1", "a0") };
+  expect(() => keySourceOf(readConfig("all", doubled))).toThrow("needs one of its own");
+});
+
+test("an empty file of a Nostr secret is none, so that a container can be given all of them", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "satrank-config-"));
+  const [empty, full] = [path.join(folder, "empty"), path.join(folder, "full")];
+  writeFileSync(empty, "\n");
+  writeFileSync(full, `${passphrase}\n`);
+  const env = { NOSTR_PRIVATE_KEY_FILE: empty, NOSTR_BUNKERS_FILE: empty, NOSTR_KEYSTORE: "/k" };
+  const source = keySourceOf(readConfig("all", { ...env, NOSTR_KEYSTORE_PASSPHRASE_FILE: full }));
+  expect(source).toEqual({ from: "keystore", file: "/k", passphrase });
 });

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { fromHex } from "../core/bytes.ts";
 import { OracleError } from "../core/errors.ts";
 import { DIRECTORY_FORMS } from "../core/feed/forms.ts";
+import { keySourceProblems } from "./key-source.ts";
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const seconds = (fallback: number, minimum: number) =>
@@ -109,6 +110,10 @@ const environment = z.object({
   OPERATOR_BYPASS_SECRET: z.string().optional(),
   API_KEY: z.string().optional(),
   NOSTR_PRIVATE_KEY: z.string().optional(),
+  NOSTR_KEYSTORE: file,
+  NOSTR_KEYSTORE_PASSPHRASE: z.string().optional(),
+  NOSTR_BUNKERS: z.string().optional(),
+  NOSTR_BUNKER_CLIENT_KEY: z.string().optional(),
   NOSTR_RELAYS: relayUrls.optional(),
   NOSTR_FULL_RELAYS: relayUrls.optional(),
   NOSTR_INDEXER_RELAYS: relayUrls.default([]),
@@ -131,6 +136,9 @@ const SECRETS = [
   "OPERATOR_BYPASS_SECRET",
   "API_KEY",
   "NOSTR_PRIVATE_KEY",
+  "NOSTR_KEYSTORE_PASSPHRASE",
+  "NOSTR_BUNKERS",
+  "NOSTR_BUNKER_CLIENT_KEY",
 ] as const;
 const REQUIRED_BY_ALL = [
   "PUBLIC_ORIGIN",
@@ -176,7 +184,7 @@ export function readConfig(reader: Reader = "tool", env: NodeJS.ProcessEnv = pro
     throw invalid(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
   }
   const config = parsed.data;
-  const problems = [...weakSecrets(config), ...missingNames(config, reader)];
+  const problems = [...weakSecrets(config), ...keySourceProblems(config), ...missingNames(config, reader)];
   if (problems.length > 0) throw invalid(problems);
   return { ...config, lnd: lndConfig(config, "LND"), lndFallback: lndConfig(config, "LND_FALLBACK") };
 }
@@ -186,7 +194,9 @@ function readSecretFile(given: Record<string, unknown>, name: string): void {
   if (typeof file !== "string") return;
   if (given[name] !== undefined) throw invalid([`${name} and ${name}_FILE are both set: keep one`]);
   try {
-    given[name] = readFileSync(file, "utf8").trim();
+    const text = readFileSync(file, "utf8").trim();
+    // Of several places where Nostr keys may be, a container is given files for all: those that are not used are empty.
+    if (text !== "" || !name.startsWith("NOSTR_")) given[name] = text;
   } catch (cause) {
     throw new OracleError("CONFIG_INVALID", `${name}_FILE: cannot read ${file}`, { cause });
   }
@@ -200,9 +210,9 @@ function weakSecrets(config: z.infer<typeof environment>): string[] {
     if (bytes?.length !== 32) problems.push(`${name}: 64 hex digits are needed (openssl rand -hex 32)`);
     else if (new Set(bytes).size < 8) problems.push(`${name}: these bytes are not random`);
   };
-  for (const name of ["L402_MACAROON_SECRET", "NOSTR_PRIVATE_KEY"] as const) {
+  for (const name of ["L402_MACAROON_SECRET", "NOSTR_PRIVATE_KEY", "NOSTR_BUNKER_CLIENT_KEY"] as const) {
     const text = config[name];
-    if (text === undefined || (name === "NOSTR_PRIVATE_KEY" && text.startsWith("nsec1"))) continue;
+    if (text === undefined || (name.startsWith("NOSTR_") && text.startsWith("nsec1"))) continue;
     checkKey(name, text);
   }
   for (const text of config.L402_MACAROON_SECRETS_ACCEPTED) checkKey("L402_MACAROON_SECRETS_ACCEPTED", text);

@@ -12,6 +12,7 @@ import { claimDataDirectory, demoSecrets } from "./data-directory.ts";
 import { greet } from "./demo/greeting.ts";
 import { startDemoWorld } from "./demo/start.ts";
 import { createEvents } from "./events.ts";
+import { keySourceOf } from "./key-source.ts";
 import { type Running, runUntilSignal } from "./lifecycle.ts";
 import { createLog } from "./log.ts";
 import { planRelays } from "./relay-plan.ts";
@@ -51,7 +52,7 @@ function configuredWorld(config: Config, what: Process): World {
     lndFallback,
     spendPolicy: readSpendPolicy(config.SPEND_POLICY_PATH, { isSimulated: false }),
     l402MacaroonSecret: config.L402_MACAROON_SECRET,
-    nostrPrivateKey: config.NOSTR_PRIVATE_KEY,
+    nostrKeys: keySourceOf(config),
     ...planRelays(config),
   };
 }
@@ -74,7 +75,7 @@ async function embeddedWorld(config: Config, own: Own, signal: AbortSignal): Pro
     lndFallback: config.lndFallback,
     spendPolicy: readSpendPolicy(config.SPEND_POLICY_PATH, { isSimulated: demo !== undefined }),
     l402MacaroonSecret: config.L402_MACAROON_SECRET ?? secrets.l402MacaroonSecret,
-    nostrPrivateKey: config.NOSTR_PRIVATE_KEY ?? secrets.nostrPrivateKey,
+    nostrKeys: keySourceOf(config) ?? { from: "secret", secret: secrets.nostrPrivateKey },
     ...planRelays(config, demo?.relayUrl),
     ...(demo && { demo }),
   };

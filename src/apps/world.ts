@@ -3,6 +3,7 @@ import type { Router } from "express";
 import type { SpendPolicy } from "../core/spend/policy.ts";
 import type { Config } from "./config.ts";
 import type { Events } from "./events.ts";
+import type { KeySource } from "./key-source.ts";
 import type { LndEndpoint } from "./lnd-endpoint.ts";
 
 /** Which of our events each relay is sent (docs/delivery.md). */
@@ -16,8 +17,8 @@ export type World = {
   spendPolicy: SpendPolicy;
   /** 64 hex digits: the key from which every token's root key is derived. The api alone needs it. */
   l402MacaroonSecret: string | undefined;
-  /** Signs assertions; without it nothing is published. */
-  nostrPrivateKey: string | undefined;
+  /** The keys that sign assertions; without any nothing is published. */
+  nostrKeys: KeySource | undefined;
   /** Where events of ours are, as relay lists say it: the relays of the plan that get more than profiles. */
   nostrRelays: string[];
   relayPlan: RelayPlan;

@@ -11,7 +11,7 @@ import type { Bunker } from "../../core/nip85/bunker.ts";
 import type { UnsignedEvent } from "../../core/nip85/event.ts";
 import { type BunkerOptions, type FakeBunker, startFakeBunker } from "../../testing/bunker.ts";
 import { deriveServiceKey } from "./keys.ts";
-import { type RemoteSigner, remoteSigner } from "./remote-signer.ts";
+import { type RemoteOptions, type RemoteSigner, remoteSigner } from "./remote-signer.ts";
 
 const seed = new Uint8Array(32).map((_, index) => 5 * index + 3);
 const user = deriveServiceKey(seed, "lightning-node");
@@ -42,10 +42,13 @@ async function bunker(options: Partial<BunkerOptions> = {}): Promise<FakeBunker>
   return opened;
 }
 
-function connect(change: Partial<Bunker> = {}, answerTimeoutMs = 400): RemoteSigner {
+function connect(change: Partial<Bunker> = {}, answerTimeoutMs = 400, options: RemoteOptions = {}): RemoteSigner {
   const relays = [relay.url];
   const named: Bunker = { role: "lightning-node", pubkey: user.pubkey, signerPubkey: signer.pubkey, relays, secret };
-  const remote = remoteSigner([{ ...named, ...change }], client, { answerTimeoutMs, connectTimeoutMs: 1_000 });
+  const remote = remoteSigner([{ ...named, ...change }], client, {
+    ...{ answerTimeoutMs, connectTimeoutMs: 1_000, restMs: 0 },
+    ...options,
+  });
   cleanups.push(remote.close);
   return remote;
 }
@@ -157,6 +160,24 @@ test("a signer that comes back is used again", async () => {
   await expect(remote.sign([draft(1)])).rejects.toMatchObject({ code: "SIGNER_UNAVAILABLE" });
   silent = false;
   expect(await remote.sign([draft(1)])).toHaveLength(1);
+});
+
+test("a signer that fell silent is not waited for again until it has had its rest", async () => {
+  const { requests } = await bunker({ misbehave: () => undefined });
+  const remote = connect({}, 400, { restMs: 3_600_000 });
+  await expect(remote.sign([draft(1)])).rejects.toMatchObject({ code: "SIGNER_UNAVAILABLE" });
+  const asked = requests.length;
+  await expect(remote.sign([draft(1)])).rejects.toMatchObject({ code: "SIGNER_UNAVAILABLE" });
+  expect(requests).toHaveLength(asked);
+});
+
+test("a signer that is too slow for a batch ends it", async () => {
+  await bunker();
+  const remote = connect({}, 20_000, { batchTimeoutMs: -1 });
+  await expect(remote.sign([draft(1), draft(2)])).rejects.toMatchObject({
+    code: "SIGNER_UNAVAILABLE",
+    message: expect.stringContaining("0 of 2 signatures"),
+  });
 });
 
 test.each<{ name: string; greet(send: (...message: unknown[]) => void): void }>([

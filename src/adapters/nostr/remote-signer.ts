@@ -16,10 +16,24 @@ export type RemoteSigner = {
   close(): void;
 };
 
-export type RemoteOptions = { connectTimeoutMs?: number; answerTimeoutMs?: number; window?: number };
+export type RemoteOptions = Partial<Limits>;
 
-/** Requests in flight at one signer. */
-const DEFAULTS = { connectTimeoutMs: 5_000, answerTimeoutMs: 20_000, window: 8 };
+/** `window`: requests in flight at one signer; `batchTimeoutMs`: all that one batch may take, since others may wait for it. */
+type Limits = {
+  connectTimeoutMs: number;
+  answerTimeoutMs: number;
+  batchTimeoutMs: number;
+  restMs: number;
+  window: number;
+};
+/** After `restMs` a signer that did not answer is asked again, and until then nobody waits for it. */
+const DEFAULTS: Limits = {
+  connectTimeoutMs: 5_000,
+  answerTimeoutMs: 10_000,
+  batchTimeoutMs: 20_000,
+  restMs: 60_000,
+  window: 8,
+};
 
 /** Signers for these keys, known to them by one client key. No connection is made yet; a lost one is made again by the next call. */
 export function remoteSigner(
@@ -47,10 +61,9 @@ export function remoteSigner(
   };
 }
 
-type Limits = typeof DEFAULTS;
-
 function remoteKey(bunker: Bunker, client: ServiceKey, limits: Limits) {
   let session: RemoteSession | undefined;
+  let silent: { until: number; error: unknown } | undefined;
 
   const connected = async (crypto: EventCrypto): Promise<RemoteSession> => {
     if (!session?.isOpen()) session = await openFirst(bunker, client, crypto, limits);
@@ -59,31 +72,57 @@ function remoteKey(bunker: Bunker, client: ServiceKey, limits: Limits) {
   return {
     async sign(events: readonly UnsignedEvent[]): Promise<SignedEvent[]> {
       if (events.length === 0) return [];
-      const crypto = await loadEventCrypto().catch(() => NOBLE);
-      const open = await connected(crypto);
-      const signed: SignedEvent[] = [];
-      let next = 0;
-      let failed = false;
-      const signOn = async (): Promise<void> => {
-        while (next < events.length && !failed) {
-          const index = next++;
-          try {
-            signed[index] = await signOne(open, events[index]!, { bunker, crypto });
-          } catch (error) {
-            failed = true;
-            throw error;
-          }
-        }
-      };
-      const ended = await Promise.allSettled(Array.from({ length: limits.window }, signOn));
-      const failure = ended.find((each) => each.status === "rejected");
-      if (!failure) return signed;
-      // A signer that fell silent may have lost us: the next batch begins anew.
-      if (errorCode(failure.reason) !== "SIGNER_REFUSED") open.close();
-      throw failure.reason;
+      if (silent && performance.now() < silent.until) throw silent.error;
+      try {
+        const crypto = await loadEventCrypto().catch(() => NOBLE);
+        const open = await connected(crypto);
+        return await signAll(open, events, { bunker, crypto, limits });
+      } catch (error) {
+        if (errorCode(error) === "SIGNER_REFUSED") throw error;
+        silent = { until: performance.now() + limits.restMs, error };
+        // One that fell silent may have lost us: it is introduced to anew.
+        session?.close();
+        throw error;
+      }
     },
     close: () => session?.close(),
   };
+}
+
+type Signing = { bunker: Bunker; crypto: EventCrypto; limits: Limits };
+
+/** All of a batch, or the first failure. */
+async function signAll(
+  session: RemoteSession,
+  events: readonly UnsignedEvent[],
+  signing: Signing,
+): Promise<SignedEvent[]> {
+  const { window, batchTimeoutMs } = signing.limits;
+  const end = performance.now() + batchTimeoutMs;
+  const signed: SignedEvent[] = [];
+  let next = 0;
+  let failure: unknown;
+  const signOn = async (): Promise<void> => {
+    while (next < events.length && failure === undefined) {
+      const index = next++;
+      if (performance.now() > end) {
+        const why = `remote signer of ${signing.bunker.role}: ${index} of ${events.length} signatures in ${batchTimeoutMs} ms`;
+        failure ??= new OracleError("SIGNER_UNAVAILABLE", why);
+        return;
+      }
+      await signOne(session, events[index]!, signing).then(
+        (event) => {
+          signed[index] = event;
+        },
+        (error: unknown) => {
+          failure ??= error;
+        },
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: window }, signOn));
+  if (failure !== undefined) throw failure;
+  return signed;
 }
 
 /** A session over the first relay that has one, in which the signer knows us. */
@@ -126,7 +165,7 @@ async function introduce(session: RemoteSession, { role, pubkey, signerPubkey, s
 async function signOne(
   session: RemoteSession,
   event: UnsignedEvent,
-  { bunker, crypto }: { bunker: Bunker; crypto: EventCrypto },
+  { bunker, crypto }: Signing,
 ): Promise<SignedEvent> {
   const { kind, content, tags, created_at, pubkey } = event;
   const text = await session.request("sign_event", [JSON.stringify({ kind, content, tags, created_at, pubkey })]);

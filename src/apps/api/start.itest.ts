@@ -38,7 +38,7 @@ beforeAll(async () => {
         payMacaroonPath: undefined,
       },
       l402MacaroonSecret: randomBytes(32).toString("hex"),
-      nostrPrivateKey: undefined,
+      nostrKeys: undefined,
       nostrRelays: [],
       relayPlan: [],
     },

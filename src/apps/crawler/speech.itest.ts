@@ -14,7 +14,11 @@ let database: TestDatabase;
 beforeAll(async () => {
   database = await openTestDatabase();
 });
-afterAll(() => database.close());
+const closing: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const close of closing) await close();
+  await database.close();
+});
 
 const now = unixSeconds(1_790_000_000);
 const origin = "https://oracle.example";
@@ -29,7 +33,11 @@ async function* rated(): AsyncGenerator<RatedNode[]> {
 
 async function open(change: { sign?: () => Promise<never>; network?: string }) {
   const failed: unknown[] = [];
-  const publisher = await createPublisher({ secret: "11".repeat(32), origin, relays: [] });
+  const publisher = await createPublisher({
+    source: { from: "secret", secret: "11".repeat(32) },
+    ...{ origin, relays: [], onFallback: () => undefined },
+  });
+  closing.push(publisher.close);
   const events = {
     ...createEvents(createLog({ level: "silent", name: "test" })),
     failed: (_: string, error: unknown) => void failed.push(error),

@@ -14,7 +14,7 @@ import { PUBLISH_IDENTITY, publishIdentityJob } from "./jobs/publish-identity.ts
 import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
-import { createPublisher } from "./publisher.ts";
+import { createPublisher, type Publisher } from "./publisher.ts";
 import { type RelayWork, relayWork } from "./relay-work.ts";
 import { openSpeech, type Speech } from "./speech.ts";
 
@@ -32,8 +32,10 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const publishing: Job[] = [];
   let speech: Speech | undefined;
   let relays: RelayWork | undefined;
-  if (world.nostrPrivateKey !== undefined) {
-    const publisher = await createPublisher({ secret: world.nostrPrivateKey, origin, relays: world.nostrRelays });
+  let publisher: Publisher | undefined;
+  if (world.nostrKeys !== undefined) {
+    const onFallback = () => events.log.warn("WebAssembly cannot be used: signatures take eight times as long");
+    publisher = await createPublisher({ source: world.nostrKeys, origin, relays: world.nostrRelays, onFallback });
     publishing.push(publishIdentityJob({ database, publisher, events }));
     speech = openSpeech({ database, publisher, origin, lnd: readonly, events, signal });
     publishing.push(publishAssertionsJob({ database, publisher, speech, events, signal }));
@@ -74,6 +76,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
       relays?.close();
       endpoints.close();
       await metrics.stop();
+      await publisher?.close();
       lnd.close();
       await database.end();
     },

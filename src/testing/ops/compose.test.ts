@@ -52,7 +52,7 @@ describe.runIf(hasCompose || required)(`docker-compose.yml${gap}`, () => {
     expect(service?.mem_limit).toBeTruthy();
     expect(service?.pids_limit).toBeTruthy();
     expect(service?.privileged ?? false).toBe(false);
-    expect(service?.volumes ?? []).toEqual([]);
+    expect((service?.volumes ?? []).filter((volume: unknown) => !String(volume).endsWith(":ro"))).toEqual([]);
   });
 
   test("nothing listens beyond loopback", () => {
@@ -75,6 +75,11 @@ describe.runIf(hasCompose || required)(`docker-compose.yml${gap}`, () => {
     ];
     expect(secretsOf(services()["api"])).toEqual([...shared, ...own].sort());
     expect(secretsOf(services()["crawler"])).toEqual([...shared, ...paying, "nostr_private_key"].sort());
+    // The keys that sign, wherever they are, are the crawler's alone.
+    expect([services()["api"]?.volumes, services()["crawler"]?.volumes]).toEqual([
+      undefined,
+      ["/etc/satrank/nostr:/run/nostr:ro"],
+    ]);
   });
 
   test.each(["api", "crawler"])(
