@@ -37,6 +37,8 @@ const DOORS = new Set([
   "core/profile -> core/score",
   "core/endpoint -> core/nip85",
   "core/nip98 -> core/nip85",
+  "core/inbox -> core/endpoint",
+  "core/inbox -> core/nip85",
   "core/clip -> core/feed",
   "core/clip -> core/nip85",
   "core/feed -> core/endpoint",
