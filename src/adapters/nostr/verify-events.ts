@@ -1,7 +1,7 @@
 /** Many strangers' signatures at once, in short slices, so that other work gets its turn. */
 import { setImmediate } from "node:timers/promises";
 import type { SignedEvent } from "../../core/nip85/event.ts";
-import { loadEventCrypto } from "./wasm.ts";
+import { loadEventCrypto } from "./event-crypto.ts";
 
 /** At about half a millisecond each. */
 const SLICE = 8;

@@ -29,7 +29,7 @@ const COUNTED = `
 export function mentionCountView(database: Queryable, now: () => UnixSeconds) {
   return {
     /** Of identifiers as assertions name them, those that somebody who counts has spoken of. The others are absent: nobody knows. */
-    async mentionCounts(identifiers: readonly string[]): Promise<Map<string, MentionCount>> {
+    async mentionsOf(identifiers: readonly string[]): Promise<Map<string, MentionCount>> {
       const { rows } = await translated(database.query(COUNTED, [identifiers, now()]));
       return new Map(rows.map(({ subject, comments, reactions }) => [subject, { comments, reactions }]));
     },

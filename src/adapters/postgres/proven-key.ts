@@ -1,13 +1,16 @@
 /** Nostr keys and addresses that a proof binds to what we rate: subjects of assertions of kinds 30382 and 30384. */
 import { nodeAddress } from "../../core/clip/announcement.ts";
+import { FOREIGN_KIND } from "../../core/nip85/kinds.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 import { type Queryable, translated } from "./connect.ts";
 
-/** `relay` is where the announcement was found. */
-export type NodeAddress = { nodeKey: string; address: string; relay?: string };
-export type PaidApiAddress = { endpointId: bigint; address: string; relay?: string };
-/** `proof` is the strongest that the key has: the node's announcement, the node's claim, or its host's word. */
-export type ProvenKey = { pubkey: string; nodes: string[]; endpoints: bigint[]; proof: "clip" | "nip98" | "host" };
+/** `kind:pubkey:d` of an announcement, and the relay it was found on. */
+export type AnnouncedAddress = { address: string; relay?: string };
+/** `proofs` are the addresses of its announcements; a node that was claimed has none. */
+export type ProvenKey = { pubkey: string; relay?: string; nodes: string[]; endpoints: bigint[]; proofs: string[] };
+
+/** So many at most are named of one key. */
+const MOST_PROOFS = 10;
 
 /** An announced API counts for whoever signed the announcement only where the endpoint's host names that key. */
 const ANNOUNCED = `
@@ -22,37 +25,43 @@ const PAID_APIS = `
   ORDER BY a.address, b.probability NULLS LAST, a.endpoint_id`;
 
 const PROVEN_KEYS = `
-  WITH run AS MATERIALIZED (SELECT * FROM node_operator($1::bigint)), announced AS MATERIALIZED (${ANNOUNCED}), keys AS (
-    SELECT pubkey FROM run UNION SELECT pubkey FROM announced
+  WITH run AS MATERIALIZED (SELECT * FROM node_operator($1::bigint)), announced AS MATERIALIZED (${ANNOUNCED}), found AS (
+    SELECT o.pubkey, '${FOREIGN_KIND.nodeAnnouncement}:' || o.pubkey || ':' || o.node_key AS address, a.relay
+      FROM run o JOIN node_announcement a USING (node_key) WHERE o.proof = 'clip'
+    UNION SELECT n.pubkey, n.address, r.relay FROM announced n LEFT JOIN announcement_relay r USING (address)
+  ), keys AS (
+    SELECT pubkey FROM run UNION SELECT pubkey FROM found
   )
-  SELECT k.pubkey,
+  SELECT k.pubkey, (SELECT min(relay) FROM found f WHERE f.pubkey = k.pubkey) AS relay,
     ARRAY(SELECT DISTINCT node_key FROM run WHERE run.pubkey = k.pubkey ORDER BY node_key) AS nodes,
     ARRAY(SELECT endpoint_id::text FROM endpoint e WHERE e.operator = k.pubkey AND e.removed_at IS NULL ORDER BY endpoint_id) AS endpoints,
-    coalesce((SELECT min(proof) FROM run WHERE run.pubkey = k.pubkey), 'host') AS proof
+    ARRAY(SELECT address FROM found f WHERE f.pubkey = k.pubkey ORDER BY address LIMIT ${MOST_PROOFS}) AS proofs
   FROM keys k ORDER BY k.pubkey`;
 
 export function provenKeyView(database: Queryable, now: () => UnixSeconds) {
   return {
-    /** The address of each node's announcement (CLIP) that is the newest of its node and holds. */
-    async nodeAddresses(): Promise<NodeAddress[]> {
+    /** Of each node whose newest announcement (CLIP) holds: where that is. */
+    async nodeAddresses(): Promise<Map<string, AnnouncedAddress>> {
       const text = `SELECT o.node_key, o.pubkey, a.relay FROM node_operator($1) o JOIN node_announcement a USING (node_key)
         WHERE o.proof = 'clip' ORDER BY o.node_key`;
       const { rows } = await translated(database.query(text, [now()]));
-      return rows.map(({ node_key: nodeKey, pubkey, relay }) => ({
-        nodeKey,
-        address: nodeAddress({ nodeKey, pubkey }),
-        relay,
-      }));
+      return new Map(
+        rows.map(({ node_key: nodeKey, pubkey, relay }) => [
+          nodeKey,
+          { address: nodeAddress({ nodeKey, pubkey }), relay },
+        ]),
+      );
     },
 
-    /** The address of each announced API (kind 31402) whose host names its author, and the endpoint that it is rated by. */
-    async paidApiAddresses(): Promise<PaidApiAddress[]> {
+    /** Of endpoints by which an announced API (kind 31402) is rated, whose host names the author: where that is. */
+    async paidApiAddresses(): Promise<Map<bigint, AnnouncedAddress[]>> {
       const { rows } = await translated(database.query(PAID_APIS));
-      return rows.map(({ endpoint_id: endpointId, address, relay }) => ({
-        endpointId,
-        address,
-        ...(relay !== null && { relay }),
-      }));
+      const addresses = new Map<bigint, AnnouncedAddress[]>();
+      for (const { endpoint_id: endpointId, address, relay } of rows) {
+        const found = { address, ...(relay !== null && { relay }) };
+        addresses.set(endpointId, [...(addresses.get(endpointId) ?? []), found]);
+      }
+      return addresses;
     },
 
     /**
@@ -61,11 +70,12 @@ export function provenKeyView(database: Queryable, now: () => UnixSeconds) {
      */
     async provenKeys(): Promise<ProvenKey[]> {
       const { rows } = await translated(database.query(PROVEN_KEYS, [now()]));
-      return rows.map(({ pubkey, nodes, endpoints, proof }) => ({
+      return rows.map(({ pubkey, relay, nodes, endpoints, proofs }) => ({
         pubkey,
+        ...(relay !== null && { relay }),
         nodes,
         endpoints: endpoints.map(BigInt),
-        proof,
+        proofs,
       }));
     },
   };

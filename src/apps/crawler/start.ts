@@ -53,8 +53,7 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
-    { jobs: [reconcile, resolve, probe, grow, ...endpoints.jobs, ...publishing], queues: [endpoints.queue] },
-    { jobs: [reconcile, resolve, probe, ...endpoints.jobs, ...inbox, ...publishing], queues: [endpoints.queue] },
+    { jobs: [reconcile, resolve, probe, grow, ...endpoints.jobs, ...inbox, ...publishing], queues: [endpoints.queue] },
     {
       onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),

@@ -91,7 +91,7 @@ async function readFrom(relay: string, change: Partial<InboxPorts> = {}) {
 }
 const operatorOf = (secret: Uint8Array) => nodeOperatorTable(database.pool).operatorOf(nodeKeyOf(secret), now());
 const counts = async (...identifiers: string[]) =>
-  Object.fromEntries(await mentionCountView(database.pool, now).mentionCounts(identifiers));
+  Object.fromEntries(await mentionCountView(database.pool, now).mentionsOf(identifiers));
 const bindings = () => provenKeyView(database.pool, now);
 
 /** The demo world's relay, with what is given to it. */
@@ -160,11 +160,10 @@ test("a node's announcement binds it to the key that published it, with the rela
   const relay = await openRelay([announced(node1, alice)]);
   expect(await readFrom(relay)).toMatchObject({ nodes: 1 });
   expect(await operatorOf(node1)).toEqual({ pubkey: key(alice), proof: "clip", since: START });
-  expect(await bindings().nodeAddresses()).toEqual([
-    { nodeKey: nodeKeyOf(node1), address: `38171:${key(alice)}:${nodeKeyOf(node1)}`, relay },
-  ]);
+  const address = `38171:${key(alice)}:${nodeKeyOf(node1)}`;
+  expect(await bindings().nodeAddresses()).toEqual(new Map([[nodeKeyOf(node1), { address, relay }]]));
   expect(await bindings().provenKeys()).toEqual([
-    { pubkey: key(alice), nodes: [nodeKeyOf(node1)], endpoints: [], proof: "clip" },
+    { pubkey: key(alice), relay, nodes: [nodeKeyOf(node1)], endpoints: [], proofs: [address] },
   ]);
 });
 
@@ -176,7 +175,8 @@ test("the newest announcement of a node stands, in whatever order and on whichev
   await readFrom(older);
   expect(await operatorOf(node1)).toMatchObject({ pubkey: key(bob) });
   expect(seen).toMatchObject({ "nodes announced": 1, "nodes outdated": 1 });
-  expect(await bindings().nodeAddresses()).toMatchObject([{ address: `38171:${key(bob)}:${nodeKeyOf(node1)}` }]);
+  const address = `38171:${key(bob)}:${nodeKeyOf(node1)}`;
+  expect(await bindings().nodeAddresses()).toEqual(new Map([[nodeKeyOf(node1), { address, relay: newer }]]));
   expect((await bindings().provenKeys()).map(({ pubkey }) => pubkey)).toEqual([key(bob)]);
 });
 
@@ -190,7 +190,7 @@ test("an announcement that is taken back leaves nobody, and no older one comes b
   await send(relay, [remove(bob, mine)]);
   await readFrom(relay);
   expect(await operatorOf(node1)).toBeUndefined();
-  expect(await bindings().nodeAddresses()).toEqual([]);
+  expect(await bindings().nodeAddresses()).toEqual(new Map());
 
   await readFrom(await openRelay([announced(node1, alice, START - 500)]));
   expect(await operatorOf(node1)).toBeUndefined();
