@@ -134,7 +134,12 @@ async function takeClaim(client: Queryable, claim: NodeClaim, now: UnixSeconds) 
   const same = `SELECT ended_at FROM node_claim WHERE node_key = $1 AND pubkey = $2
     AND (signed_day = $3 OR (signed_day > $3 AND ended_at IS NULL)) ORDER BY ended_at NULLS FIRST`;
   const { rows } = await client.query(same, [nodeKey, pubkey, signedDay]);
-  if (rows[0]) return rows[0].ended_at === null ? ("claimed" as const) : ("used" as const);
+  if (rows[0] && rows[0].ended_at !== null) return "used" as const;
+  if (rows[0]) {
+    const longer = "UPDATE node_claim SET expires_at = $2 WHERE node_key = $1 AND ended_at IS NULL";
+    await client.query(longer, [nodeKey, expiresAt]);
+    return "claimed" as const;
+  }
   const end = `UPDATE node_claim SET ended_at = $3, ended_why = CASE WHEN pubkey = $2 THEN 'renewed' ELSE 'replaced' END
     WHERE node_key = $1 AND ended_at IS NULL`;
   await client.query(end, [nodeKey, pubkey, now]);
