@@ -4,6 +4,7 @@ import { z } from "zod";
 import { fromHex } from "../core/bytes.ts";
 import { OracleError } from "../core/errors.ts";
 import { DIRECTORY_FORMS } from "../core/feed/forms.ts";
+import { isOutcomeNamespace } from "../core/inbox/outcome-label.ts";
 import { keySourceProblems } from "./key-source.ts";
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -27,6 +28,12 @@ const relayUrls = z
   .string()
   .transform(listed)
   .pipe(z.array(z.url({ protocol: /^wss?$/ })).max(20));
+
+/** Reverse domain names that end in `.l402-outcome`, separated by commas. */
+const labelNamespaces = z
+  .string()
+  .transform(listed)
+  .pipe(z.array(z.string().refine(isOutcomeNamespace, "a reverse domain name that ends in .l402-outcome")).max(20));
 
 /** Decimal ports, separated by commas. */
 const ports = z
@@ -118,6 +125,8 @@ const environment = z.object({
   NOSTR_FULL_RELAYS: relayUrls.optional(),
   NOSTR_INDEXER_RELAYS: relayUrls.default([]),
   NOSTR_TOP_ASSERTIONS: z.coerce.number().int().min(0).max(100_000).default(500),
+  NOSTR_READ_RELAYS: relayUrls.optional(),
+  NOSTR_LABEL_NAMESPACES: labelNamespaces.optional(),
   INDEX402_VERIFICATION: verification,
   L402_DIRECTORY_VERIFICATION: verification,
   INTENT_PRICE_MSAT: z.coerce.bigint().min(1n).max(100_000_000_000n).default(1_000n),

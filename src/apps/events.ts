@@ -7,6 +7,7 @@ import type { ProbeResult } from "../oracle/probe/send-probe.ts";
 import { catalogueEvents } from "./catalogue-events.ts";
 import { deliveryEvents } from "./delivery-events.ts";
 import { endpointEvents } from "./endpoint-events.ts";
+import { inboxEvents } from "./inbox-events.ts";
 import { lndEvents } from "./lnd-events.ts";
 import type { Logger } from "./log.ts";
 import { relayEvents } from "./relay-events.ts";
@@ -114,6 +115,7 @@ export function createEvents(log: Logger) {
     ...catalogueEvents(registry, log),
     ...deliveryEvents(registry, log),
     ...relayEvents(registry, log),
+    ...inboxEvents(registry),
     request(operation: string, status: number, seconds: number): void {
       requests.observe({ operation, status: String(status) }, seconds);
       if (seconds > 1) log.warn({ operation, status, seconds: Number(seconds.toFixed(3)) }, "slow request");

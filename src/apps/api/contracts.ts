@@ -4,6 +4,7 @@ import { accountContracts } from "./account-operations.ts";
 import { auditContracts } from "./audit-operations.ts";
 import type { Contract } from "./operation.ts";
 import { disputeContract, replyContract, statementsContract } from "./routes/answer-evidence.ts";
+import { claimNodeContract, withdrawNodeClaimContract } from "./routes/claim-node.ts";
 import { getCalibrationContract } from "./routes/get-calibration.ts";
 import { getHealthContract, getLivenessContract, getReadinessContract } from "./routes/get-health.ts";
 import { getNodeContract } from "./routes/get-node.ts";
@@ -15,8 +16,10 @@ import { amendServiceContract, registerServiceContract, withdrawServiceContract 
 import { reportOutcomeContract } from "./routes/report-outcome.ts";
 import { resolveIntentContract } from "./routes/resolve-intent.ts";
 
-/** What operators do with their own endpoints, and what everybody may see of it. */
+/** What operators do with their own nodes and endpoints, and what everybody may see of it. */
 export const operatorContracts: readonly Contract[] = [
+  claimNodeContract,
+  withdrawNodeClaimContract,
   registerServiceContract,
   amendServiceContract,
   withdrawServiceContract,

@@ -1,8 +1,10 @@
-/** What operators do with their own endpoints, mounted together: claims that their hosts prove, replies and disputes. */
+/** What operators do with what is their own, mounted together: claims that hosts and nodes prove, replies and disputes. */
 import type { Router } from "express";
 import type { GuardedClient } from "../../adapters/http/guarded-client.ts";
 import { claimTable } from "../../adapters/postgres/claim.ts";
 import type { Database } from "../../adapters/postgres/connect.ts";
+import { graphTables } from "../../adapters/postgres/graph.ts";
+import { nodeOperatorTable } from "../../adapters/postgres/node-operator.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { replyTable } from "../../adapters/postgres/reply.ts";
 import { isPublicName } from "../../core/endpoint/public-host.ts";
@@ -11,12 +13,15 @@ import type { UnixSeconds } from "../../core/units.ts";
 import type { LimitPorts, TakeOne } from "./hold-to-limit.ts";
 import { mountFree } from "./operation.ts";
 import { disputeOperation, getStatements, replyOperation } from "./routes/answer-evidence.ts";
+import { claimOperations } from "./routes/claim-node.ts";
 import { registerOperations } from "./routes/register-service.ts";
 import { mountSigned, type SignedDoorPorts } from "./signed-door.ts";
 
 /** In a minute: questions to hosts on behalf of one key, and to one host. */
 const PROOFS_PER_KEY = 10;
 const PROOFS_PER_HOST = 10;
+/** In a minute: claims of nodes by one key. Each takes two recoveries of a signature. */
+const NODE_CLAIMS_PER_KEY = 10;
 
 export type OperatorPorts = {
   database: Database;
@@ -53,7 +58,21 @@ export function mountOperators(router: Router, ports: OperatorPorts): void {
     isAuthentic: (url: URL) => url.protocol === "https:" || url.hostname.endsWith(".onion") || local.includes(url.host),
     now,
   };
+  const byClaimant = prefixLimit(database, "claim-node", NODE_CLAIMS_PER_KEY);
+  const nodes = {
+    ...nodeOperatorTable(database),
+    isKnown: async (keyHex: string) => (await graphTables(database).find({ by: "key", keyHex })) !== undefined,
+    async takeClaim(pubkey: string) {
+      const taken = await byClaimant.take(pubkey);
+      if (taken.allowed) return;
+      events.limited("node-claim");
+      throw new OracleError("RATE_LIMITED", "too many claims by this key; wait a minute");
+    },
+    origin: door.origin,
+    now,
+  };
   const replies = { ...replyTable(database), now };
+  mountSigned(router, door, claimOperations(nodes));
   mountSigned(router, door, registerOperations(register));
   mountSigned(router, door, [replyOperation(replies)]);
   mountSigned(router, door, [disputeOperation(replies)]);

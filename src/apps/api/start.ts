@@ -15,6 +15,7 @@ import { graphTables } from "../../adapters/postgres/graph.ts";
 import { graphVersions } from "../../adapters/postgres/graph-version.ts";
 import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.ts";
 import { nodeHistory } from "../../adapters/postgres/node-history.ts";
+import { nodeOperatorTable } from "../../adapters/postgres/node-operator.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { relayStateTable } from "../../adapters/postgres/relay-state.ts";
@@ -146,7 +147,10 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     { find, ...verdicts, services, record: predictions.record, now },
     msat(config.INTENT_PRICE_MSAT),
   );
-  const profile = getNode({ find, ...verdicts, ...nodeHistory(database), now }, msat(config.PROFILE_PRICE_MSAT));
+  const profile = getNode(
+    { find, ...verdicts, ...nodeHistory(database), ...nodeOperatorTable(database), now },
+    msat(config.PROFILE_PRICE_MSAT),
+  );
   const takeListing = prefixLimit(database, "services", SERVICE_LISTS_PER_MINUTE).take;
   const catalogue = { ...serviceTable(database), takeListing, events };
   const service = getService(

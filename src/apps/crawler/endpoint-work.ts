@@ -34,7 +34,7 @@ export function endpointWork(
       ? [{ form: "402index" as const, url: market.directoryUrl }, ...config.REGISTRY_FEEDS]
       : config.REGISTRY_FEEDS,
     hosts: config.WELLKNOWN_L402_HOSTS,
-    relays: world.nostrRelays,
+    relays: config.NOSTR_READ_RELAYS ?? world.nostrRelays,
     everySec: config.CRAWL_INTERVAL_REGISTRY_SEC,
     caps: { perCycle: config.HOST_INGESTION_CAP_PER_CYCLE, inAll: config.ABSOLUTE_HOST_CAP_TOTAL },
   };

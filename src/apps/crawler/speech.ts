@@ -3,14 +3,16 @@ import { getInfo, type NodeInfo } from "../../adapters/lnd/get-info.ts";
 import type { Database } from "../../adapters/postgres/connect.ts";
 import { endpointAssertionView } from "../../adapters/postgres/endpoint-assertion.ts";
 import { graphTables } from "../../adapters/postgres/graph.ts";
+import { mentionCountView } from "../../adapters/postgres/mention-count.ts";
 import { outboxTable } from "../../adapters/postgres/outbox.ts";
+import { provenKeyView } from "../../adapters/postgres/proven-key.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { NodeAssertion, Statement } from "../../core/nip85/assertion.ts";
 import { NETWORKS, type Network } from "../../core/nip85/identifier.ts";
 import type { Voice } from "../../core/nip85/statement.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 import type { Staged } from "../../oracle/publish/draft-news.ts";
-import { everything, type Mentions, type SourcePorts } from "../../oracle/publish/everything.ts";
+import { everything, type SourcePorts } from "../../oracle/publish/everything.ts";
 import { newsOfEndpoints } from "../../oracle/publish/news-of-endpoints.ts";
 import { newsOfNodes } from "../../oracle/publish/news-of-nodes.ts";
 import type { RatedEndpoint } from "../../oracle/trust/rate-endpoints.ts";
@@ -75,18 +77,15 @@ export function openSpeech(deps: {
 }
 
 function sourcesOf(database: Database): SourcePorts & ReturnType<typeof endpointAssertionView> {
-  const none: Mentions = new Map();
   return {
     ...endpointAssertionView(database),
+    ...provenKeyView(database, now),
+    ...mentionCountView(database, now),
     async *scoredNodes() {
       const nodes = await graphTables(database).scored();
       for (let from = 0; from < nodes.length; from += NODES_AT_ONCE)
         yield assertionsOf(nodes.slice(from, from + NODES_AT_ONCE));
     },
-    nodeAddresses: async () => new Map(),
-    paidApiAddresses: async () => new Map(),
-    mentionsOf: async () => none,
-    provenKeys: async () => [],
   };
 }
 

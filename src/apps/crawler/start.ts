@@ -11,6 +11,7 @@ import { growEvidenceTreeJob } from "./jobs/grow-evidence-tree.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
 import { PUBLISH_IDENTITY, publishIdentityJob } from "./jobs/publish-identity.ts";
+import { readInboxJobs } from "./jobs/read-inbox.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
 import { resolvePaymentsJob } from "./jobs/resolve-payments.ts";
 import { startMetricsServer } from "./metrics-server.ts";
@@ -53,10 +54,11 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   const probe = probeNodesJob({ database, nodes: payers, limits: world.spendPolicy.probes, events, signal });
   const grow = growEvidenceTreeJob({ database, signal });
   const endpoints = endpointWork({ config, world, events, signal, database, lnd, speech });
+  const inbox = readInboxJobs({ config, world, events, signal, database, origin });
   const metrics = await startMetricsServer(events, config.CRAWLER_METRICS_PORT);
   const jobs = await startJobs(
     world.databaseUrl,
-    { jobs: [reconcile, resolve, probe, grow, ...endpoints.jobs, ...publishing], queues: [endpoints.queue] },
+    { jobs: [reconcile, resolve, probe, grow, ...endpoints.jobs, ...inbox, ...publishing], queues: [endpoints.queue] },
     {
       onDone: (job, facts) => (facts["taken"] === 0 ? undefined : events.jobDone(job, facts)),
       onFailed: (job, error) => (signal.aborted ? undefined : events.jobFailed(job, error)),

@@ -6,6 +6,7 @@ import { graphTables } from "../../../adapters/postgres/graph.ts";
 import { appendHistory } from "../../../adapters/postgres/graph-history.ts";
 import { graphVersions } from "../../../adapters/postgres/graph-version.ts";
 import { nodeHistory } from "../../../adapters/postgres/node-history.ts";
+import { nodeOperatorTable } from "../../../adapters/postgres/node-operator.ts";
 import { diffGraphs } from "../../../core/graph/change.ts";
 import { graphFromRecords } from "../../../core/graph/records.ts";
 import { msat, unixSeconds } from "../../../core/units.ts";
@@ -46,7 +47,13 @@ beforeAll(async () => {
   const source = { ...graphVersions(database.pool), evidence: evidenceTable(database.pool), now, events };
   verdicts = watchVerdicts(source, stop.signal);
   await vi.waitFor(() => expect(verdicts.ready()).toBe(true), { timeout: 30_000 });
-  const ports = { ...graphTables(database.pool), ...verdicts, ...nodeHistory(database.pool), now };
+  const ports = {
+    ...graphTables(database.pool),
+    ...verdicts,
+    ...nodeHistory(database.pool),
+    ...nodeOperatorTable(database.pool),
+    now,
+  };
   api = await startTollApi(database.pool, { operations: [getNode(ports, msat(PRICE)) as never] });
   holder = holderOn(api);
   owned = await holder.deposit(500);

@@ -24,6 +24,7 @@ test.each<{ name: string; refusesAt: number; code: string | undefined; lookups: 
     assertProfiling() {
       if (++asked === refusesAt) throw new OracleError("OVERLOADED", "too many profiles are being made");
     },
+    operatorOf: nothing,
     profile: nothing,
     historyOf: nothing,
     watchedSince: nothing,

@@ -1,6 +1,7 @@
 /** GET /api/nodes/{id}: all that is known about one node. Paid. */
 import { z } from "zod";
 import type { StoredNode } from "../../../adapters/postgres/graph.ts";
+import type { NodeOperator } from "../../../adapters/postgres/node-operator.ts";
 import type { ProfileRequest } from "../../../core/profile/make-profile.ts";
 import type { Msat, UnixSeconds } from "../../../core/units.ts";
 import {
@@ -31,6 +32,8 @@ export const getNodeContract = {
 
 export type NodePorts = FindPorts<StoredNode> &
   HistoryPorts & {
+    /** Who has shown to run the node. */
+    operatorOf(nodeKey: string, now: UnixSeconds): Promise<NodeOperator | undefined>;
     /** @throws GRAPH_NOT_READY, SUBJECT_UNKNOWN, OVERLOADED, TIMED_OUT */
     profile(request: ProfileRequest): Promise<ProfileAnswer>;
     /** @throws GRAPH_NOT_READY before the first graph; OVERLOADED when too many profiles are being made */
@@ -50,8 +53,9 @@ export function getNode(ports: NodePorts, price: Msat): PaidOperation<Params, St
       return node;
     },
     async answer({ keyHex, score }) {
-      const made = await ports.profile(await remember(keyHex, ports.now()));
-      return presentNode(made, score);
+      const now = ports.now();
+      const operator = await ports.operatorOf(keyHex, now);
+      return presentNode(await ports.profile(await remember(keyHex, now)), { score, operator });
     },
   };
 }

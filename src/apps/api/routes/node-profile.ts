@@ -69,6 +69,17 @@ export const nodeProfile = z.object({
   standing: z.enum(["receivable", "disabled", "insufficient"]).meta({
     description: "Some direction to it is enabled; all known ones are disabled; none is known",
   }),
+  operator: z
+    .object({
+      pubkey: hash.meta({ description: "Nostr key" }),
+      proof: z.enum(["clip", "nip98"]).meta({ description: "The node's announcement, or its claim here" }),
+      since: unixTime,
+      about: z.string().nullable().meta({ description: "What the key says of the node" }),
+      minChannelSat: sat.nullable().meta({ description: "Of channels that others open, as the key says" }),
+      maxChannelSat: sat.nullable(),
+    })
+    .nullable()
+    .meta({ description: "Who runs it, by the node's own signature; null: nobody has shown it" }),
   rank: z
     .object({ rank, low: rank, high: rank, scoredAt: unixTime })
     .nullable()

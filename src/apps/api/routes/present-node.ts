@@ -1,6 +1,7 @@
 /** A profile as JSON carries it: amounts as decimal text. */
 import type { z } from "zod";
 import type { StoredNode } from "../../../adapters/postgres/graph.ts";
+import type { NodeOperator } from "../../../adapters/postgres/node-operator.ts";
 import type { CoreCost, CoreCosts } from "../../../core/profile/core-fee.ts";
 import type { Count } from "../../../core/profile/forwarding.ts";
 import type { PolicyFacts, Quantiles } from "../../../core/profile/gossip.ts";
@@ -11,8 +12,11 @@ import type { nodeProfile } from "./node-profile.ts";
 
 type Answer = z.infer<typeof nodeProfile>;
 
-/** The answer, with the rank that is stored. */
-export function presentNode(made: ProfileAnswer, score: StoredNode["score"]): Answer {
+/** The answer, with what is stored of the node: its rank, and who runs it. */
+export function presentNode(
+  made: ProfileAnswer,
+  { score, operator }: { score: StoredNode["score"]; operator: NodeOperator | undefined },
+): Answer {
   const { profile, belief, graphDigest, asOf } = made;
   const { nodeKey, alias, standing, receivable, survival, liveness, unjudged, history, channels, seed, model } =
     profile;
@@ -20,6 +24,7 @@ export function presentNode(made: ProfileAnswer, score: StoredNode["score"]): An
     key: nodeKey,
     alias,
     standing,
+    operator: operator ? presentOperator(operator) : null,
     rank: score ? { rank: score.rank, low: score.rankLow, high: score.rankHigh, scoredAt: score.scoredAt } : null,
     receivable: receivable.map((each) => ({ ...each, amountMsat: String(each.amountMsat) })),
     ...presentPlace(profile),
@@ -46,6 +51,14 @@ export function presentNode(made: ProfileAnswer, score: StoredNode["score"]): An
     asOf,
   };
 }
+
+function presentOperator({ pubkey, proof, since, info }: NodeOperator): Answer["operator"] {
+  const { about = null, minChannelSat, maxChannelSat } = info ?? {};
+  const amounts = { minChannelSat: text(minChannelSat), maxChannelSat: text(maxChannelSat) };
+  return { pubkey, proof, since, about, ...amounts };
+}
+
+const text = (amount: bigint | undefined) => (amount === undefined ? null : String(amount));
 
 /** Where the node stands in the network. */
 function presentPlace({ ways, dependence, core }: NodeProfile): Pick<Answer, "ways" | "dependence" | "core"> {
