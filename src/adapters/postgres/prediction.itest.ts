@@ -1,6 +1,6 @@
 /** The log of predictions in Postgres: one chain, nothing changed or taken out, and the first word on each outcome. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CHAIN_START, verifyChain } from "../../core/evidence/chain.ts";
+import { verifyChain } from "../../core/evidence/chain.ts";
 import { encodePrediction, type Prediction } from "../../core/prediction/prediction.ts";
 import { unixSeconds } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
@@ -52,15 +52,6 @@ test.each([
 test("an id has one prediction, and all of a batch is written or none", async () => {
   await expect(table().append([prediction(200), prediction(101)])).rejects.toThrow();
   expect((await table().head()).position).toBe(21n);
-});
-
-test("the head of an earlier moment can be named", async () => {
-  const [first] = (
-    await database.pool.query("SELECT position, hash, predicted_at FROM prediction WHERE predicted_at = $1", [START])
-  ).rows;
-  const head = await table().headBefore(unixSeconds(START + 1));
-  expect([head.position, Buffer.from(head.hash)]).toEqual([first.position, Buffer.from(first.hash)]);
-  expect(await table().headBefore(unixSeconds(START))).toEqual(CHAIN_START);
 });
 
 test("the first word on an outcome counts, and of what was not predicted there is none", async () => {

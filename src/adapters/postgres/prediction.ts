@@ -49,14 +49,6 @@ export function predictionTable(database: Queryable) {
       return rows[0] ? { position: rows[0].position, hash: new Uint8Array(rows[0].hash) } : CHAIN_START;
     },
 
-    /** The place of the newest entry that was made before an instant. */
-    async headBefore(at: UnixSeconds): Promise<ChainHead> {
-      const text =
-        "SELECT position, hash FROM prediction WHERE predicted_at < $1 ORDER BY predicted_at DESC, position DESC LIMIT 1";
-      const { rows } = await translated(database.query({ name: "prediction-head-before", text, values: [at] }));
-      return rows[0] ? { position: rows[0].position, hash: new Uint8Array(rows[0].hash) } : CHAIN_START;
-    },
-
     /** How many were made since an instant, by kind. */
     async countByKind(since: UnixSeconds): Promise<{ kind: PredictionKind; count: number }[]> {
       const text =

@@ -13,9 +13,11 @@ import { endpointReportTable, noteAsked } from "../../adapters/postgres/endpoint
 import { evidenceTable } from "../../adapters/postgres/evidence.ts";
 import { graphTables } from "../../adapters/postgres/graph.ts";
 import { graphVersions } from "../../adapters/postgres/graph-version.ts";
+import { calibrationReports } from "../../adapters/postgres/heartbeat.ts";
 import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.ts";
 import { nodeHistory } from "../../adapters/postgres/node-history.ts";
 import { nodeOperatorTable } from "../../adapters/postgres/node-operator.ts";
+import { nostrKeyTable } from "../../adapters/postgres/nostr-key.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { relayStateTable } from "../../adapters/postgres/relay-state.ts";
@@ -54,6 +56,7 @@ import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { getNode } from "./routes/get-node.ts";
+import { nostrNamesRouter } from "./routes/get-nostr-names.ts";
 import { getRelays } from "./routes/get-relays.ts";
 import { getService } from "./routes/get-service.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
@@ -127,7 +130,11 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const source = { read: health.read, verdictsReady: verdicts.ready };
   const predictionLog = predictionTable(database);
   const predictions = startPredictionWriter(predictionLog.append, events);
-  const calibration = getCalibration(() => reportCalibration({ ...predictionLog, now }), now);
+  const calibration = getCalibration({
+    ...calibrationReports(database),
+    read: () => reportCalibration({ ...predictionLog, now }),
+    now,
+  });
   const find = rememberFound(graph.find);
   const told = (admitted: Admitted, endpointIds: readonly bigint[]) => {
     if (admitted.by !== "charge" || endpointIds.length === 0) return;
@@ -201,6 +208,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
 
   const relay = await startRelay({ databaseUrl: world.databaseUrl, settings: config, events });
   let stopping = false;
+  router.use(nostrNamesRouter({ ...nostrKeyTable(database), now }));
   const relayFacts = { origin: () => origin, version: VERSION };
   const routers = [
     metricsRouter(events, config.API_KEY),

@@ -10,6 +10,7 @@ import { startFollowing } from "./jobs/follow-graph.ts";
 import { growEvidenceTreeJob } from "./jobs/grow-evidence-tree.ts";
 import { probeNodesJob } from "./jobs/probe-nodes.ts";
 import { publishAssertionsJob } from "./jobs/publish-assertions.ts";
+import { publishHeartbeatJob } from "./jobs/publish-heartbeat.ts";
 import { PUBLISH_IDENTITY, publishIdentityJob } from "./jobs/publish-identity.ts";
 import { readInboxJobs } from "./jobs/read-inbox.ts";
 import { reconcileJob } from "./jobs/reconcile.ts";
@@ -37,7 +38,8 @@ export async function startCrawler({ config, world, events, signal }: Start): Pr
   if (world.nostrKeys !== undefined) {
     const onFallback = () => events.log.warn("WebAssembly cannot be used: signatures take eight times as long");
     publisher = await createPublisher({ source: world.nostrKeys, origin, relays: world.nostrRelays, onFallback });
-    publishing.push(publishIdentityJob({ database, publisher, events }));
+    publishing.push(publishIdentityJob({ database, publisher, events, signal }));
+    publishing.push(publishHeartbeatJob({ database, publisher, events }));
     speech = openSpeech({ database, publisher, origin, lnd: readonly, events, signal });
     publishing.push(publishAssertionsJob({ database, publisher, speech, events, signal }));
     const [plan, top] = [world.relayPlan, config.NOSTR_TOP_ASSERTIONS];

@@ -8,6 +8,9 @@ import type { ServiceRole } from "./roles.ts";
 /** Whom to follow for what: `["<kind>:<tag>", key, relay]`. A client takes the first entry of a slot, or all of them. */
 export type ProviderTag = [slot: string, pubkey: string, relay: string];
 
+/** The `d` of what the brand says of its site. */
+export const HANDLER_NAME = "satrank";
+
 /**
  * All keys of this oracle as entries of a kind 10040. There is no `30382:rank` among them: in a person's own list it could take over the
  * slot by which clients rank people, so the key that speaks of operators is listed by its own tags.
@@ -47,7 +50,7 @@ export function handlerInformation(handler: {
   const { pubkey, origin, name, about, createdAt } = handler;
   const kinds = Object.values(KIND).filter(isAssertion);
   const tags = [
-    ["d", "satrank"],
+    ["d", HANDLER_NAME],
     ...kinds.map((kind) => ["k", String(kind)]),
     ["web", `${origin}/a/<bech32>`, "naddr"],
   ];

@@ -4,13 +4,14 @@ import type { UnixSeconds } from "../units.ts";
 import { parseUrl } from "../url.ts";
 import { handlerInformation, providerList } from "./announcement.ts";
 import type { UnsignedEvent } from "./event.ts";
-import { keyProfile, relayList } from "./profile.ts";
+import { type OracleKey, predecessors, retiredKeys } from "./key-ring.ts";
+import { keyProfile, relayList, retiredProfile } from "./profile.ts";
 import { KEY_ROLES, type KeyRole, type ServiceRole } from "./roles.ts";
 
 export type Identity = {
   pubkeys: Readonly<Record<KeyRole, string>>;
-  /** The keys that those in use followed. */
-  predecessors: Readonly<Partial<Record<KeyRole, string>>>;
+  /** Those in use and those that they followed. */
+  keys: readonly OracleKey[];
   /** Public origin of the oracle, without a slash at its end. */
   origin: string;
   /** Relays that are published to beside our own. */
@@ -39,9 +40,13 @@ export const KEY_TEXT: Readonly<Record<KeyRole, { name: string; subject: string 
   },
 };
 
-/** Kinds 0 and 10002 of every key, and 10040 and 31990 of the brand. */
+/**
+ * Kinds 0 and 10002 of every key in use, 10040 and 31990 of the brand, and the last word of each key that was followed. One that
+ * somebody else may have says nothing more.
+ */
 export function identityEvents(identity: Identity): UnsignedEvent[] {
-  const { pubkeys, origin, createdAt, algorithms, predecessors } = identity;
+  const { pubkeys, origin, createdAt, algorithms } = identity;
+  const followed = predecessors(identity.keys);
   const [relay, ...others] = writeRelays(origin, identity.relays) as [string, ...string[]];
   const brand = { pubkey: pubkeys.brand, origin, createdAt, ...KEY_TEXT.brand };
   return [
@@ -53,13 +58,18 @@ export function identityEvents(identity: Identity): UnsignedEvent[] {
         brandPubkey: pubkeys.brand,
         ...KEY_TEXT[role],
         ...(role !== "brand" && { algorithm: algorithms[role] }),
-        predecessor: predecessors[role],
+        predecessor: followed[role],
         createdAt,
       }),
     ),
     ...KEY_ROLES.map((role) => relayList({ pubkey: pubkeys[role], relays: [relay, ...others], createdAt })),
     providerList({ pubkey: pubkeys.brand, pubkeys, relay, createdAt }),
     handlerInformation({ ...brand, about: brand.subject }),
+    ...retiredKeys(identity.keys)
+      .filter(({ compromised }) => compromised !== true)
+      .map(({ role, pubkey }) =>
+        retiredProfile({ pubkey, origin, name: KEY_TEXT[role].name, successor: pubkeys[role], createdAt }),
+      ),
   ];
 }
 

@@ -8,7 +8,6 @@ import { type Identity, identityEvents, ownRelay, writeRelays } from "./identity
 import { npub } from "./key-text.ts";
 import { KIND } from "./kinds.ts";
 import { lintIdentity } from "./lint-identity.ts";
-import { retiredProfile } from "./profile.ts";
 import { KEY_ROLES, type KeyRole, KINDS_OF } from "./roles.ts";
 import { standingRoot } from "./standing-set.ts";
 
@@ -22,7 +21,7 @@ const pubkeys = {
 };
 const identity: Identity = {
   pubkeys,
-  predecessors: {},
+  keys: KEY_ROLES.map((role) => ({ role, pubkey: pubkeys[role] })),
   origin: "https://oracle.example",
   relays: ["wss://relay.one.example/", "wss://relay.two.example"],
   algorithms: { "lightning-node": "nodes-1", "l402-endpoint": "calls-1", operator: "keys-1" },
@@ -110,14 +109,24 @@ describe("the events of all keys", () => {
   });
 
   test("a key that followed another says so, and the other one by whom it was followed", () => {
-    const old = keyOf("77");
-    const followed = identityEvents({ ...identity, predecessors: { operator: old } });
-    const profile = followed.find(({ kind, pubkey }) => kind === KIND.profile && pubkey === pubkeys.operator)!;
-    expect(JSON.parse(profile.content).about).toContain(`Follows ${npub(old)}`);
-    const last = retiredProfile({ ...identity, pubkey: old, name: "SatRank: operators", successor: pubkeys.operator });
-    expect(JSON.parse(last.content)).toMatchObject({ about: expect.stringContaining(npub(pubkeys.operator)) });
+    const [first, second] = [
+      { role: "operator" as const, pubkey: keyOf("77"), until: unixSeconds(1) },
+      { role: "operator" as const, pubkey: keyOf("78"), until: unixSeconds(2) },
+    ];
+    const followed = identityEvents({ ...identity, keys: [first, second, ...identity.keys] });
+    const about = (pubkey: string) =>
+      JSON.parse(followed.find((event) => event.kind === KIND.profile && event.pubkey === pubkey)!.content).about;
+    expect(about(pubkeys.operator)).toContain(`Follows ${npub(second.pubkey)}`);
+    for (const { pubkey } of [first, second]) expect(about(pubkey)).toContain(npub(pubkeys.operator));
+    const last = followed.find(({ pubkey }) => pubkey === first.pubkey)!;
     expect(last.content).not.toContain("nip05");
     expect(lintIdentity(last, context(last, "operator"))).toEqual([]);
+  });
+
+  test("a key that somebody else may have says nothing more", () => {
+    const lost = { role: "operator" as const, pubkey: keyOf("77"), until: unixSeconds(1), compromised: true };
+    const followed = identityEvents({ ...identity, keys: [lost, ...identity.keys] });
+    expect(followed.filter(({ pubkey }) => pubkey === lost.pubkey)).toEqual([]);
   });
 });
 

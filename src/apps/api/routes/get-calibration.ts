@@ -1,6 +1,8 @@
 /** GET /api/calibration: how good our predictions were. Free. */
 import { z } from "zod";
+import { OracleError } from "../../../core/errors.ts";
 import type { CalibrationReport } from "../../../oracle/prediction/report-calibration.ts";
+import { presentCalibration } from "../../calibration.ts";
 import type { Contract, FreeOperation } from "../operation.ts";
 import { amountMsat, probability, unixTime } from "../schemas.ts";
 
@@ -52,21 +54,41 @@ const report = z.object({
   byAmount: z.array(scores.extend({ fromMsat: amountMsat, belowMsat: amountMsat })),
 });
 
+const query = z.object({
+  digest: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .meta({
+      description:
+        "The report that a heartbeat on Nostr names by this SHA-256, instead of today's: the digest is of the member `data` as it is sent",
+    }),
+});
+
 export const getCalibrationContract = {
   operation: "getCalibration",
   method: "get",
   path: "/api/calibration",
   summary: "How good our predictions were, on outcomes that were not known when they were logged",
+  query,
   response: report,
 } as const satisfies Contract;
 
 const KEPT_SEC = 60;
 
+export type CalibrationPorts = {
+  read(): Promise<CalibrationReport>;
+  /** The text of a report that was signed, by its SHA-256 in hex. */
+  find(digest: string): Promise<string | undefined>;
+  now(): number;
+};
+
 /** Reads at most once a minute, however many ask. */
-export function getCalibration(
-  read: () => Promise<CalibrationReport>,
-  now: () => number,
-): FreeOperation<undefined, z.infer<typeof report>> {
+export function getCalibration({
+  read,
+  find: findSigned,
+  now,
+}: CalibrationPorts): FreeOperation<z.infer<typeof query>, z.infer<typeof report>> {
   let kept: { until: number; report: Promise<CalibrationReport> } | undefined;
   const recent = (): Promise<CalibrationReport> => {
     if (kept && now() < kept.until) return kept.report;
@@ -80,21 +102,13 @@ export function getCalibration(
   };
   return {
     ...getCalibrationContract,
-    async serve(_query, _request, response) {
-      const { log, byKind, byAmount, overall, ...rest } = await recent();
+    async serve({ digest }, _request, response) {
       response.set("Cache-Control", `public, max-age=${KEPT_SEC}`);
-      return {
-        ...rest,
-        log: { ...log, position: String(log.position) },
-        overall: overall && { ...overall, bins: [...overall.bins] },
-        byKind: byKind.map((part) => ({ ...part, bins: [...part.bins] })),
-        byAmount: byAmount.map(({ fromMsat, belowMsat, ...part }) => ({
-          ...part,
-          bins: [...part.bins],
-          fromMsat: String(fromMsat),
-          belowMsat: String(belowMsat),
-        })),
-      };
+      if (digest === undefined) return presentCalibration(await recent());
+      const signed = await findSigned(digest);
+      if (signed === undefined)
+        throw new OracleError("PREDICTION_UNKNOWN", "no heartbeat names a calibration of this digest");
+      return JSON.parse(signed);
     },
   };
 }
