@@ -1,11 +1,15 @@
 /** A client of a relay that keeps every message as it came. */
 import { once } from "node:events";
+import type { ConnectionOptions } from "node:tls";
 import { type ClientOptions, WebSocket } from "ws";
 
 export type Answer = { events: string[]; end: unknown[] };
 export type RelayClient = Awaited<ReturnType<typeof openRelayClient>>;
 
-export async function openRelayClient(url: string, options: ClientOptions = {}) {
+export async function openRelayClient(
+  url: string,
+  options: ClientOptions & Pick<ConnectionOptions, "servername"> = {},
+) {
   const socket = new WebSocket(url, { perMessageDeflate: false, ...options });
   const heard: string[] = [];
   let wake = () => {};

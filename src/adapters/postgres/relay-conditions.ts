@@ -3,6 +3,13 @@ import { fromHex } from "../../core/bytes.ts";
 import type { Filter } from "../../core/relay/filter.ts";
 import type { UnixSeconds } from "../../core/units.ts";
 
+/** Beyond so many words, holding each event against them all takes longer than looking each of them up. */
+const COMPARED_WORDS = 8;
+const FOUND_BY_INDEX = (words: string) => `outbox_id IN (
+  SELECT found.outbox_id FROM unnest(${words}) AS wanted(word) CROSS JOIN LATERAL (
+    SELECT outbox_id FROM outbox_event WHERE relay_words @> ARRAY[wanted.word] OFFSET 0
+  ) AS found)`;
+
 /** The parameters of one statement, in the order they are first named. */
 export function createParameters() {
   const values: unknown[] = [];
@@ -32,8 +39,11 @@ export function conditionsOf(filter: Filter, parameters: Parameters): string {
   if (filter.authors) anyOf("pubkey", Array.from(filter.authors, fromHex), "bytea[]");
   if (filter.kinds) anyOf("kind", [...filter.kinds], "int[]");
   for (const [letter, values] of filter.tags) {
-    const words = Array.from(values, (value) => letter + value);
-    conditions.push(`relay_words && ${parameters.add(words, "text[]")}`);
+    const words = parameters.add(
+      Array.from(values, (value) => letter + value),
+      "text[]",
+    );
+    conditions.push(values.size > COMPARED_WORDS ? FOUND_BY_INDEX(words) : `relay_words && ${words}`);
   }
   // In the terms of the index.
   if (filter.since !== undefined) conditions.push(`-created_at <= ${parameters.add(-filter.since, "bigint")}`);

@@ -24,15 +24,15 @@ export type ChangedEvent = ListedEvent & { change: number };
 export type NewsCursor = { upTo: Moment; after: { change: number; outboxId: bigint } };
 export type News = { events: ChangedEvent[]; moment: Moment; next: NewsCursor | undefined };
 
+/** One index lookup for each word: the operator for whole lists reads the table instead as soon as the list is long. */
 const LOOK_UP = `
-  WITH found AS (
-    SELECT outbox_id FROM outbox_event WHERE event_id = ANY($1::bytea[])
-    UNION SELECT outbox_id FROM outbox_event WHERE relay_words && $2::text[] LIMIT $4
-  )
-  SELECT pg_current_snapshot()::text AS moment, (SELECT count(*) FROM found) AS found, body FROM (VALUES (1)) AS one LEFT JOIN (
-    SELECT body FROM found JOIN outbox_event USING (outbox_id)
-    WHERE retracted_at IS NULL AND (expires_at IS NULL OR expires_at > $3::bigint)
-  ) AS event ON true`;
+  SELECT pg_current_snapshot()::text AS moment, found.body FROM (VALUES (1)) AS one LEFT JOIN (
+    SELECT event.body, event.retracted_at, event.expires_at FROM outbox_event AS event WHERE event_id = ANY($1::bytea[])
+    UNION ALL
+    SELECT event.* FROM unnest($2::text[]) AS wanted(word) CROSS JOIN LATERAL (
+      SELECT body, retracted_at, expires_at FROM outbox_event WHERE relay_words @> ARRAY[wanted.word] OFFSET 0
+    ) AS event
+  ) AS found ON retracted_at IS NULL AND (expires_at IS NULL OR expires_at > $3::bigint) LIMIT $4`;
 
 /** Rows that `$1` did not see; of those that become visible while pages are read, the next reading tells. */
 const NEWS = `
@@ -96,8 +96,10 @@ export function relayTable(database: Queryable) {
     ): Promise<{ events: ListedEvent[]; moment: Moment; complete: boolean }> {
       const values = [ids.map(fromHex), words, now, limit + 1];
       const { rows } = await translated(database.query({ name: "relay-look-up", text: LOOK_UP, values }));
-      const events = rows.flatMap(({ body }) => (body === null ? [] : [listEvent(readBody(body), body)]));
-      return { events, moment: readMoment(rows[0].moment), complete: Number(rows[0].found) <= limit };
+      // One that has several of these words was found by each.
+      const bodies = new Set<string | null>(rows.map(({ body }) => body));
+      const events = [...bodies].flatMap((body) => (body === null ? [] : [listEvent(readBody(body), body)]));
+      return { events, moment: readMoment(rows[0].moment), complete: rows.length <= limit };
     },
 
     /** How many events match any of the filters, each counted once. */

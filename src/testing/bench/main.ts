@@ -13,6 +13,7 @@ import { benchOracle } from "./oracle.ts";
 import { benchPaid } from "./paid.ts";
 import { benchProbes } from "./probes.ts";
 import { benchPublish } from "./publish.ts";
+import { benchRelay } from "./relay.ts";
 import { benchVerdictUpdates } from "./verdict-updates.ts";
 import { benchVerify } from "./verify.ts";
 
@@ -27,6 +28,7 @@ const BENCHES = {
   attacks: benchAttacks,
   probes: benchProbes,
   publish: benchPublish,
+  relay: benchRelay,
   cold: benchColdStart,
 };
 type Name = keyof typeof BENCHES;

@@ -40,5 +40,5 @@ export const STATEMENT_TIMEOUT_MS = 3_000;
 export const MAX_POINTS = 2_000;
 export const MAX_FOUND = 5_000;
 /** How often the outbox is asked for news; how much at a time. */
-export const POLL_MS = 200;
+export const POLL_MS = 100;
 export const NEWS_EVENTS = 1_000;

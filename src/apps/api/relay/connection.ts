@@ -67,23 +67,20 @@ export function createConnection(
   }
 
   async function answer(subscription: Subscription): Promise<void> {
-    const hint = await sendStored(subscription);
-    if (hint === undefined || subscription.isClosed) return;
-    subscription.goLive(hint);
-    ports.events.relayRequest("REQ", "answered");
-  }
-  async function sendStored(subscription: Subscription): Promise<string | undefined> {
     const onSent = (count: number) => ports.events.relayEventsSent("stored", count);
     const points = pointsOfAll(subscription.filters);
     const stored = points && (await lookUps.ask(subscription.filters, points));
-    if (!stored || stored.events.length > PAGE_EVENTS)
-      return turn.pass(() => replay(subscription, { ...ports, gate: scans, onSent }));
-    await outlet.room();
-    if (subscription.isClosed) return undefined;
-    subscription.lookedAt(stored.moment);
-    outlet.send(stored.events.map(({ body }) => subscription.frame(body)));
-    onSent(stored.events.length);
-    return stored.hint;
+    if (stored && stored.events.length <= PAGE_EVENTS) {
+      await outlet.room();
+      subscription.lookedAt(stored.moment);
+      const frames = stored.events.map(({ body }) => subscription.frame(body));
+      subscription.goLive(stored.hint, frames);
+      onSent(frames.length);
+    } else {
+      const hint = await turn.pass(() => replay(subscription, { ...ports, gate: scans, onSent }));
+      if (hint !== undefined) subscription.goLive(hint);
+    }
+    if (!subscription.isClosed) ports.events.relayRequest("REQ", "answered");
   }
   async function count(id: string, filters: readonly Filter[]): Promise<void> {
     const found = await turn.pass(() => scans.pass(() => ports.count(filters, ports.now())));

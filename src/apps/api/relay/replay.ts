@@ -1,5 +1,5 @@
 /** What is stored for a request that has to be searched, page by page, each read once the client has room for it. */
-import type { ScanCursor, ScannedEvent } from "../../../adapters/postgres/relay.ts";
+import type { ScanCursor, ScannedEvent, ScanPage } from "../../../adapters/postgres/relay.ts";
 import { createQuota } from "../../../core/relay/quota.ts";
 import { LIMITS, PAGE_EVENTS } from "./bounds.ts";
 import type { Gate } from "./gate.ts";
@@ -14,25 +14,31 @@ export async function replay(
   const { filters, outlet } = subscription;
   const quota = createQuota(filters, LIMITS);
   const size = PAGE_EVENTS + filters.length;
-  let after: ScanCursor | undefined;
-  for (;;) {
-    await outlet.room();
-    if (subscription.isClosed || !outlet.isOpen()) return undefined;
+  const read = (after: ScanCursor | undefined) => {
     const wanted = filters.map((_, place) => quota.wanted(place));
-    if (wanted.every((count) => count === 0)) return quota.hint();
-    const page = await gate.pass(() => scan(filters, { wanted, size, after, now: now() }));
+    return gate.pass(() => scan(filters, { wanted, size, after, now: now() }));
+  };
+  let reading: Promise<ScanPage> | undefined;
+  for (let after: ScanCursor | undefined; ; ) {
+    if (!reading) await outlet.room();
+    if (subscription.isClosed || !outlet.isOpen()) return undefined;
+    const page = await (reading ?? read(after));
     if (subscription.isClosed) return undefined;
     subscription.lookedAt(page.moment);
-    const isLast = page.events.length < size;
     const groups = groupById(page.events);
+    const isLast = page.events.length < size;
     // Its other matches may be on the next page, which then begins with it.
     if (!isLast) groups.pop();
     const taken = groups.filter(({ createdAt, places }) => quota.take(createdAt, places));
+    const last = groups.at(-1);
+    const isEnd = isLast || !last || filters.every((_, place) => quota.wanted(place) === 0);
+    if (last) after = { createdAt: last.createdAt, id: last.id, moment: page.moment };
+    // Postgres reads while this page goes out; not while the client is behind.
+    reading = isEnd || outlet.isFull() ? undefined : read(after);
+    reading?.catch(() => undefined);
     outlet.send(taken.map(({ body }) => subscription.frame(body)));
     onSent(taken.length);
-    const last = groups.at(-1);
-    if (isLast || !last) return quota.hint();
-    after = { createdAt: last.createdAt, id: last.id, moment: page.moment };
+    if (isEnd) return quota.hint();
   }
 }
 

@@ -59,10 +59,10 @@ export function createSubscription({
     lookedAt(at: Moment): void {
       moment = at;
     },
-    /** Ends the stored part: from now on news goes out, what came meanwhile first. */
-    goLive(hint: string): void {
+    /** Ends the stored part, with its last frames: from now on news goes out, what came meanwhile first. */
+    goLive(hint: string, frames: readonly string[] = []): void {
       if (isClosed) return;
-      outlet.send([JSON.stringify(["EOSE", id, [hint]])]);
+      outlet.send([...frames, JSON.stringify(["EOSE", id, [hint]])]);
       const seen = waiting.length;
       waiting = waiting.filter(({ change }) => !moment?.includes(change));
       waitingRoom.leave(seen - waiting.length);
