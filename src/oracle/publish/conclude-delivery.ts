@@ -16,6 +16,8 @@ export type Batch = {
 };
 
 const MAX_BACKOFF_SEC = 900;
+/** With the pauses between them, a good hour. */
+const MOST_UNSHOWN = 12;
 /** What does not fit yet is looked at again so often. */
 const MISFIT_RETRY_SEC = 60;
 
@@ -47,9 +49,15 @@ export function concludeDelivery(event: DueDelivery, batch: Batch, request: Deli
     case "duplicate":
     case "unknown":
       return batch.answeredAfter
-        ? { ...result("pending", later, `${text} (not found on reading back)`), held: true }
+        ? { ...notShown(event, answer.outcome, later), answer: `${text} (not found on reading back)`, held: true }
         : result("sent", later, text);
   }
+}
+
+/** A relay that says often enough that it took an event, and never shows it, is not asked for ever. */
+function notShown(event: DueDelivery, outcome: RelayAnswer["outcome"], later: UnixSeconds) {
+  const state = outcome !== "unknown" && event.attempts >= MOST_UNSHOWN ? ("refused" as const) : ("pending" as const);
+  return { id: event.id, state, nextTryAt: later };
 }
 
 /** After a pause the relay asked for, spread over half of it again; else by the number of attempts. */

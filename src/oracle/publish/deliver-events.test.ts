@@ -196,6 +196,14 @@ test.each([
   expect(results[0]!.nextTryAt - now).toBe(want);
 });
 
+test("an event that the relay takes again and again and never shows is given up, and one it is silent about is not", async () => {
+  const state = async (attempts: number, answer: RelayAnswer) =>
+    (await deliver({ due: [delivery("a", { attempts })], answer })).results[0]!.state;
+  const acked: RelayAnswer = { outcome: "acked", text: "" };
+  expect([await state(11, acked), await state(12, acked)]).toEqual(["pending", "refused"]);
+  expect(await state(50, { outcome: "unknown", text: "" })).toBe("pending");
+});
+
 test("nothing due costs the relay nothing", async () => {
   const { sent, results, report } = await deliver({ due: [] });
   expect([sent, results]).toEqual([[], []]);
