@@ -97,16 +97,13 @@ CREATE INDEX label_taken_time ON label_taken (taken_at);
 
 -- Where an announced API (kind 31402) was found: a hint for whoever looks for it.
 CREATE TABLE announcement_relay (
-  address text   PRIMARY KEY CHECK (octet_length(address) BETWEEN 72 AND 500),
+  address text   PRIMARY KEY CHECK (char_length(address) BETWEEN 72 AND 500),
   relay   text   NOT NULL,
   seen_at bigint NOT NULL
 );
 
--- Hosts that are asked whether they name the key that announced them (kind 31402), and when next.
+-- When a host with an announced API is asked next whether it names who announced it.
 CREATE TABLE announced_host (
-  pubkey  text   NOT NULL CHECK (pubkey ~ '^[0-9a-f]{64}$'),
-  origin  text   NOT NULL CHECK (octet_length(origin) BETWEEN 8 AND 300),
-  next_at bigint NOT NULL,
-  PRIMARY KEY (pubkey, origin)
+  origin  text   PRIMARY KEY CHECK (octet_length(origin) BETWEEN 8 AND 300),
+  next_at bigint NOT NULL
 );
-CREATE INDEX announced_host_due ON announced_host (next_at);

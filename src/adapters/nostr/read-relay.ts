@@ -145,6 +145,25 @@ export function readRelay(url: string, signal: AbortSignal, limits: Partial<Read
   };
 }
 
+/** All that a relay has of a filter, up to a limit, as parsed JSON. @throws RELAY_UNAVAILABLE, RELAY_REFUSED */
+export async function readWhole(
+  url: string,
+  { limit, ...filter }: { kinds: number[]; limit: number },
+  signal: AbortSignal,
+): Promise<unknown[]> {
+  const reading = readRelay(url, signal);
+  const events: unknown[] = [];
+  try {
+    for await (const page of reading.pages(filter)) {
+      events.push(...page.events);
+      if (events.length >= limit) break;
+    }
+  } finally {
+    reading.close();
+  }
+  return events.slice(0, limit);
+}
+
 type Dated = { id: unknown; created_at: number };
 
 /** Whether an event is of the seconds that were asked for: another one would send us back and forth. */

@@ -7,9 +7,9 @@ import { graphTables } from "../../adapters/postgres/graph.ts";
 import { nodeOperatorTable } from "../../adapters/postgres/node-operator.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { replyTable } from "../../adapters/postgres/reply.ts";
-import { isPublicName } from "../../core/endpoint/public-host.ts";
 import { OracleError } from "../../core/errors.ts";
 import type { UnixSeconds } from "../../core/units.ts";
+import { hostRules } from "../host-rules.ts";
 import type { LimitPorts, TakeOne } from "./hold-to-limit.ts";
 import { mountFree } from "./operation.ts";
 import { disputeOperation, getStatements, replyOperation } from "./routes/answer-evidence.ts";
@@ -53,9 +53,7 @@ export function mountOperators(router: Router, ports: OperatorPorts): void {
         );
       }
     },
-    mayList: (url: URL) => isPublicName(url.hostname) || local.includes(url.host),
-    // Whoever sits between could answer for a host that is asked without TLS; an onion service's name is its key.
-    isAuthentic: (url: URL) => url.protocol === "https:" || url.hostname.endsWith(".onion") || local.includes(url.host),
+    ...hostRules(local),
     now,
   };
   const byClaimant = prefixLimit(database, "claim-node", NODE_CLAIMS_PER_KEY);

@@ -56,7 +56,7 @@ export function endpointWork(
   return {
     jobs: [
       importCatalogueJob({ database, ask: egress.fetch, rules, local, events, signal }),
-      checkClaimsJob({ database, ask: egress.fetch, mostPerHost: config.ABSOLUTE_HOST_CAP_TOTAL, signal }),
+      checkClaimsJob({ database, ask: egress.fetch, mostPerHost: config.ABSOLUTE_HOST_CAP_TOTAL, local, signal }),
       rateEndpointsJob({ database, speech, signal }),
     ],
     queue,

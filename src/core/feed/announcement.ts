@@ -3,6 +3,7 @@
 import { utf8 } from "../bytes.ts";
 import type { Claim } from "../endpoint/listing.ts";
 import { addressOf, type SignedEvent, tagValue } from "../nip85/event.ts";
+import { isPrintable } from "../subject.ts";
 import { type Msat, msat } from "../units.ts";
 import { parseUrl } from "../url.ts";
 import { readDocument } from "./document.ts";
@@ -20,7 +21,8 @@ export function announcementAddress(event: SignedEvent): string {
 
 /** Whether an event is an announcement under a name of its own, as far as can be seen without its signature. */
 export function isNamedAnnouncement(event: SignedEvent): boolean {
-  return event.kind === ANNOUNCEMENT_KIND && addressOf(event) !== "" && announcementAddress(event).length <= 500;
+  const address = announcementAddress(event);
+  return event.kind === ANNOUNCEMENT_KIND && addressOf(event) !== "" && address.length <= 500 && isPrintable(address);
 }
 
 /** What an announcement lists, whose signature is checked before. `context.url` is its address. */

@@ -3,6 +3,7 @@ import { finalizeEvent, generateSecretKey } from "nostr-tools/pure";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadEventCrypto } from "../../adapters/nostr/event-crypto.ts";
 import { feedTable } from "../../adapters/postgres/feed.ts";
+import { inboxTable } from "../../adapters/postgres/inbox.ts";
 import type { SignedEvent } from "../../core/nip85/event.ts";
 import { unixSeconds } from "../../core/units.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
@@ -59,6 +60,7 @@ async function run(...relays: (unknown[] | "down")[]) {
   const at = await feeds.take(["announcements"], 60, unixSeconds(clock));
   const ports: AnnouncementPorts = {
     ...feeds,
+    noteRelay: inboxTable(database.pool).noteRelay,
     verify,
     async fetchEvents(relay) {
       const given = relays[Number(relay)]!;
@@ -98,6 +100,13 @@ test("an announcement is listed with its price; a newer version of it takes its 
   expect(await held()).toEqual([["https://moved.example/", 5_000n]]);
 });
 
+test("where an announcement was found is known, of its newest version", async () => {
+  await run([], [announce()]);
+  await run([announce({ price: "7", at: NOW - 50 })], [announce()]);
+  const { rows } = await database.pool.query("SELECT address, relay FROM announcement_relay");
+  expect(rows).toEqual([{ address: `31402:${announce().pubkey}:weather`, relay: "0" }]);
+});
+
 test("what is no longer announced is gone, unless a relay did not answer", async () => {
   await run([announce(), announce({ d: "other", url: "https://other.example/" })]);
   expect(await run([announce()], "down")).toBe("partial");
@@ -126,6 +135,7 @@ test.each<[string, () => unknown]>([
   ["a changed price", () => ({ ...announce(), tags: announce({ price: "1" }).tags })],
   ["another kind", () => ({ ...announce(), kind: 31_403 })],
   ["no name of its own", () => announce({ d: "" })],
+  ["a name that cannot be stored", () => announce({ d: "a\u0000b" })],
   ["a date in the future", () => announce({ at: NOW + 2_000_000 })],
   ["a date far beyond", () => announce({ at: 2 ** 52 })],
   ["an end that has passed", () => announce({ tags: [["expiration", String(NOW - 1)]] })],

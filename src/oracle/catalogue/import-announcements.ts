@@ -23,6 +23,8 @@ export type AnnouncementPorts = {
   fetchEvents(relay: string, filter: { kinds: number[]; limit: number }): Promise<unknown[]>;
   /** Whether the id is the event's and the signature its author's. */
   verify(event: SignedEvent): boolean;
+  /** Notes where the newest version of an announcement was found. */
+  noteRelay(address: string, relay: string, now: UnixSeconds): Promise<void>;
   savePage(at: Run, page: Page, caps: HostCaps, now: UnixSeconds): Promise<Saved | undefined>;
   complete(at: Run, isWhole: boolean, end: { nextAt: UnixSeconds }, now: UnixSeconds): Promise<unknown>;
   fail(at: Run, why: string, nextAt: UnixSeconds): Promise<void>;
@@ -52,7 +54,7 @@ export async function importAnnouncements(
     return "failed";
   }
   let pages = at.pages;
-  for (const event of events) {
+  for (const { event, relay } of events) {
     const url = announcementAddress(event);
     const { listings, counts, items } = readAnnouncement(event, { url, now: ports.now(), mayList: ports.mayList });
     const page = {
@@ -63,6 +65,7 @@ export async function importAnnouncements(
     };
     const saved = await ports.savePage({ ...at, pages }, page, rules.caps, ports.now());
     if (!saved) return "overtaken";
+    await ports.noteRelay(url, relay, ports.now());
     pages++;
     ports.imported("announcements", counts, saved);
     if (rules.signal.aborted) return "stopped";
@@ -71,9 +74,11 @@ export async function importAnnouncements(
   return isWhole ? "complete" : "partial";
 }
 
+type Found = { event: SignedEvent; relay: string };
+
 /** The newest version of each announcement, in the order of addresses; `isWhole` when every relay has shown all it has. */
 async function collect(ports: AnnouncementPorts, { relays, signal }: AnnouncementRules) {
-  const newest = new Map<string, SignedEvent>();
+  const newest = new Map<string, Found>();
   let isWhole = true;
   let answered = 0;
   for (const relay of relays) {
@@ -82,23 +87,23 @@ async function collect(ports: AnnouncementPorts, { relays, signal }: Announcemen
       const given = await ports.fetchEvents(relay, { kinds: [ANNOUNCEMENT_KIND], limit: MOST_EVENTS });
       answered++;
       if (given.length >= MOST_EVENTS) isWhole = false;
-      for (const value of given) keepNewer(ports, newest, value);
+      for (const value of given) keepNewer(ports, newest, value, relay);
     } catch (error) {
       isWhole = false;
       ports.relayFailed(error);
     }
   }
-  const events = [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, event]) => event);
+  const events = [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, found]) => found);
   return { events, isWhole, answered };
 }
 
 /** Of two versions the later one, and of two of one second the one with the lower id (NIP-01). The signature is checked last. */
-function keepNewer(ports: AnnouncementPorts, newest: Map<string, SignedEvent>, value: unknown): void {
+function keepNewer(ports: AnnouncementPorts, newest: Map<string, Found>, value: unknown, relay: string): void {
   const event = readEvent(value);
   if (!event || !isNamedAnnouncement(event) || event.created_at > ports.now() + MAX_AHEAD_SEC) return;
   const address = announcementAddress(event);
-  const held = newest.get(address);
+  const held = newest.get(address)?.event;
   const isNewer =
     !held || event.created_at > held.created_at || (event.created_at === held.created_at && event.id < held.id);
-  if (isNewer && ports.verify(event)) newest.set(address, event);
+  if (isNewer && ports.verify(event)) newest.set(address, { event, relay });
 }

@@ -43,6 +43,7 @@ function ports(more: Partial<RoundPorts> = {}): RoundPorts {
       return { ok: true, answer: { status: answer.status ?? 200, headers: answer.headers ?? [], body } };
     },
     fetchEvents: async () => [],
+    noteRelay: async () => undefined,
     verify: () => true,
     pause: async () => undefined,
     mayList: (url) => url.hostname.endsWith(".example"),

@@ -1,14 +1,15 @@
 /** Job: take in what lists, hosts and announcements say of paid endpoints. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { loadEventCrypto } from "../../../adapters/nostr/event-crypto.ts";
-import { fetchEvents } from "../../../adapters/nostr/fetch-events.ts";
+import { readWhole } from "../../../adapters/nostr/read-relay.ts";
 import type { Database } from "../../../adapters/postgres/connect.ts";
 import { feedTable } from "../../../adapters/postgres/feed.ts";
+import { inboxTable } from "../../../adapters/postgres/inbox.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
-import { isPublicName } from "../../../core/endpoint/public-host.ts";
 import { importCatalogue, type RoundPorts, type RoundRules } from "../../../oracle/catalogue/import-catalogue.ts";
 import type { CatalogueEvents } from "../../catalogue-events.ts";
 import { now } from "../../clock.ts";
+import { hostRules } from "../../host-rules.ts";
 
 /** Documents come due one by one: who looks often has little to do each time. */
 const EVERY_SEC = 30;
@@ -35,11 +36,12 @@ export function importCatalogueJob(deps: {
       const { verify } = await loadEventCrypto();
       const ports: RoundPorts = {
         ...feedTable(database),
+        noteRelay: inboxTable(database).noteRelay,
         ask,
-        fetchEvents,
+        fetchEvents: (relay, filter) => readWhole(relay, filter, signal),
         verify,
         pause: () => sleep(pauseMs, undefined, { signal }).catch(() => undefined),
-        mayList: (url) => isPublicName(url.hostname) || local.includes(url.host),
+        mayList: hostRules(local).mayList,
         now,
         imported: events.catalogueImported,
         read: events.catalogueRead,

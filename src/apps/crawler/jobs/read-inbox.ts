@@ -1,20 +1,18 @@
 /** Job: read what others publish on one relay about what we rate. */
-import { randomBytes } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { readRelay } from "../../../adapters/nostr/read-relay.ts";
 import { verifyEvents } from "../../../adapters/nostr/verify-events.ts";
 import type { Database } from "../../../adapters/postgres/connect.ts";
-import { endpointReportTable } from "../../../adapters/postgres/endpoint-report.ts";
 import { inboxTable } from "../../../adapters/postgres/inbox.ts";
 import type { Job } from "../../../adapters/postgres/jobs.ts";
 import { mentionTable } from "../../../adapters/postgres/mention.ts";
 import { nodeOperatorTable } from "../../../adapters/postgres/node-operator.ts";
 import { outcomeNamespace } from "../../../core/inbox/outcome-label.ts";
 import { type InboxPorts, readInbox } from "../../../oracle/inbox/read-inbox.ts";
-import { type CallReportPorts, takeCallReport } from "../../../oracle/report/take-call-report.ts";
 import { now } from "../../clock.ts";
 import type { Events } from "../../events.ts";
 import type { Start } from "../../world.ts";
+import { reportLabels } from "../report-labels.ts";
 
 const EVERY_SEC = 300;
 const TIMEOUT_SEC = 240;
@@ -35,11 +33,7 @@ function readInboxJob(deps: {
 }): Job {
   const { database, relay, namespaces, events, signal } = deps;
   const mentions = mentionTable(database);
-  const reports: CallReportPorts = {
-    ...endpointReportTable(database),
-    newAttempt: () => randomBytes(32).toString("hex"),
-    now,
-  };
+  const report = reportLabels(database, now);
   return {
     name: `read-inbox-${relay.replace(/^wss?:\/\/|\/$/g, "").replace(/[^A-Za-z0-9]/g, "-")}`,
     everySec: EVERY_SEC,
@@ -53,7 +47,7 @@ function readInboxJob(deps: {
         pages: reading.pages,
         verify: verifyEvents,
         breathe: () => setImmediate(),
-        report: ({ witness, ...call }) => takeCallReport(reports, { ...call, reporter: { kind: "signed", witness } }),
+        report,
         now,
         seen: events.inboxSeen,
         failed: (feed, error) => events.failed(`inbox ${feed}`, error),
