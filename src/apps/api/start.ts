@@ -51,6 +51,7 @@ import { documentsRouter } from "./routes/get-documents.ts";
 import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { getNode } from "./routes/get-node.ts";
+import { pagesRouter } from "./routes/get-pages.ts";
 import { getService } from "./routes/get-service.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
 import { listCategories, listServices } from "./routes/list-services.ts";
@@ -192,7 +193,12 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   mountAccountOperations(router, ports, { priced: [intent, profile, service], keptAnswersSec: KEEP_ANSWERS_SEC });
 
   let stopping = false;
-  const routers = [metricsRouter(events, config.API_KEY), router, ...(world.demo ? [world.demo.router] : [])];
+  const routers = [
+    metricsRouter(events, config.API_KEY),
+    pagesRouter(() => origin),
+    router,
+    ...(world.demo ? [world.demo.router] : []),
+  ];
   const app = createApplication({ trustProxy: config.TRUST_PROXY, events, isStopping: () => stopping }, routers);
   const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
   const server = createHttpServer(app, timeouts);
