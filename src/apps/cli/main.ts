@@ -9,6 +9,7 @@ import { evaluateCommand } from "./commands/evaluate.ts";
 import { evidenceCommand } from "./commands/evidence.ts";
 import { intentCommand } from "./commands/intent.ts";
 import { jobsCommand } from "./commands/jobs.ts";
+import { keysCommand } from "./commands/keys.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { operatorTokenCommand } from "./commands/operator-token.ts";
 import { paymentCommand } from "./commands/payment.ts";
@@ -39,6 +40,7 @@ program.addHelpText(
 for (const command of [
   ...startCommands(),
   migrateCommand(output),
+  keysCommand(output),
   operatorTokenCommand(output),
   tokenCommand(output),
   reconcileCommand(output),
