@@ -13,7 +13,7 @@ import { urlOf } from "../url-option.ts";
 
 /** More than any event of ours; a file beyond it is not read into a check. */
 const MAX_FILE_BYTES = 1_048_576;
-const DEFAULT_RELAY = "ws://127.0.0.1:7447";
+const DEFAULT_RELAY = "ws://127.0.0.1:3000/relay";
 const MAX_EVENTS = 20;
 
 type Options = { relay: string; author?: string };
