@@ -196,6 +196,22 @@ test("the published assertion is verified by an independent library, and by satr
   await expect(run(process.execPath, [SATRANK, "verify", forged])).rejects.toMatchObject({ code: 1 });
 });
 
+test("our own relay has every event that the public one was sent, and satrank verify asks it", async () => {
+  const own = `${program.origin.replace("http", "ws")}/relay`;
+  await expect
+    .poll(async () => {
+      const ours = { kinds: [30385], limit: 500 };
+      const [there, here] = [await fetchEvents(program.relayUrl, ours), await fetchEvents(own, ours)] as {
+        id: string;
+      }[][];
+      const ids = new Set(here!.map(({ id }) => id));
+      return [ids.size > 20, there!.length > 0, there!.filter(({ id }) => !ids.has(id)).length];
+    })
+    .toEqual([true, true, 0]);
+  const { stdout } = await run(process.execPath, [SATRANK, "--json", "verify", question().target, "--relay", own]);
+  expect(JSON.parse(stdout)).toMatchObject([{ holds: true }]);
+});
+
 test("the command line pays and answers in one go", async () => {
   const { target, caller } = question();
   const command = [SATRANK, "intent", target, "--caller", caller, "--url", program.origin];
