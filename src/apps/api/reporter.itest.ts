@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpointReportTable } from "../../adapters/postgres/endpoint-report.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { reportTable } from "../../adapters/postgres/report.ts";
+import { publicWitness } from "../../core/report/call-proof.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { insertEndpoints } from "../../testing/some-endpoints.ts";
 import { now } from "../clock.ts";
@@ -84,7 +85,9 @@ const witnesses = async () =>
 test("a signed report counts as that of its key, once", async () => {
   const first = signed();
   expect(await report(first)).toMatchObject({ status: 200, body: { data: { counted: true, source: "signed" } } });
-  expect(await witnesses()).toEqual([{ source: "signed", witness: getPublicKey(stranger) }]);
+  const { endpoint } = JSON.parse(body);
+  const witness = publicWitness(getPublicKey(stranger), endpoint, "GET");
+  expect(await witnesses()).toEqual([{ source: "signed", witness }]);
   expect(await report(first)).toMatchObject({ status: 401, body: { code: "SIGNATURE_REQUIRED" }, asks: "Nostr" });
   expect(await report(signed())).toMatchObject({ status: 200, body: { data: { counted: false, source: "signed" } } });
   expect(await witnesses()).toHaveLength(1);

@@ -2,7 +2,7 @@
 import express, { type Request, type Response, type Router } from "express";
 import { OracleError } from "../../core/errors.ts";
 import type { SignedEvent } from "../../core/nip85/event.ts";
-import { MAX_AGE_SEC, readSignedRequest } from "../../core/nip98/signed-request.ts";
+import { isReusable, MAX_AGE_SEC, readSignedRequest } from "../../core/nip98/signed-request.ts";
 import { type UnixSeconds, unixSeconds } from "../../core/units.ts";
 import { type Caller, watchCaller } from "./caller.ts";
 import { holdToLimit, type LimitPorts, type TakeOne } from "./hold-to-limit.ts";
@@ -31,7 +31,7 @@ export type SignedOperation<Input, Answer> = Contract & {
 const REMEMBERED_SEC = 4 * MAX_AGE_SEC;
 const readRaw = express.raw({ limit: "16kb", type: () => true });
 
-/** Mounts operations of one path. A signature is good for one request, and for nothing else than exactly that one. */
+/** Mounts operations of one path. A signature is good for exactly one request, and once, unless that changes nothing (GET, HEAD). */
 export function mountSigned(
   router: Router,
   ports: SignedDoorPorts,
@@ -74,6 +74,7 @@ export async function readSigner(
   if (typeof event === "string") throw refuse();
   await holdToLimit(ports, "signed", ports.takeSigned, request, response);
   if (!ports.verify(event)) throw refuse();
+  if (isReusable(request.method)) return event.pubkey;
   const isFirst = await ports.useOnce(event.id, unixSeconds(event.created_at + REMEMBERED_SEC), now);
   if (!isFirst) throw refuse();
   return event.pubkey;

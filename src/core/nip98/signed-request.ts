@@ -27,8 +27,22 @@ export function readSignedRequest(header: string, asked: AskedRequest): SignedEv
   if (event.created_at < asked.now - MAX_AGE_SEC || event.created_at > asked.now + MAX_AHEAD_SEC) return "time";
   if (onlyValue(event, "u") !== asked.url) return "url";
   if (onlyValue(event, "method")?.toUpperCase() !== asked.method) return "method";
-  if (asked.body && onlyValue(event, "payload") !== toHex(sha256(asked.body))) return "payload";
-  return event;
+  return payloadFits(event, asked.body) ? event : "payload";
+}
+
+/**
+ * A body must be signed, whatever the method. Without one there is nothing to sign, and some clients sign that nothing: a payload of
+ * anything else belongs to another request.
+ */
+function payloadFits(event: SignedEvent, body: Uint8Array | undefined): boolean {
+  const isUnsaid = event.tags.every(([tag]) => tag !== "payload");
+  if (!body && isUnsaid) return true;
+  return onlyValue(event, "payload") === toHex(sha256(body ?? new Uint8Array()));
+}
+
+/** Whether a signature for a method may be shown again: what changes nothing may be asked twice within a second, by one id. */
+export function isReusable(method: string): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 function decodeHeader(header: string): SignedEvent | undefined {

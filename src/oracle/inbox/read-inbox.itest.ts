@@ -444,6 +444,82 @@ test("what is not what it says is passed over: forged, of the future, expired, o
   expect(passedOver.reduce((sum, [, count]) => sum + count, 0)).toBe(wrong.length);
 });
 
+/** One good event of each kind that is read, and the feed it comes in. */
+const SAMPLES: [string, number, () => SignedEvent][] = [
+  ["announcement", 38_171, () => announced(node1, alice)],
+  ["reaction", 17, () => react(bob, about(node1))],
+  [
+    "label",
+    1_985,
+    () =>
+      sign(stranger, 1_985, [
+        ["L", NAMESPACE],
+        ["l", "paid-ok", NAMESPACE],
+        ["r", URL_RATED],
+      ]),
+  ],
+  ["deletion", 5, () => remove(bob, comment(bob, about(node2), "to be deleted", START - 1))],
+];
+
+test.each(SAMPLES)(
+  "a spoilt %s does nothing, however it was spoilt; a good one among them is taken",
+  async (_name, kind, make) => {
+    const standing = comment(bob, about(node2), "to be deleted", START - 1);
+    const good = make();
+    const flip = (text: string) => `${text[0] === "0" ? "1" : "0"}${text.slice(1)}`;
+    const resign = (change: Partial<SignedEvent>) =>
+      JSON.parse(
+        JSON.stringify(
+          finalizeEvent({ ...good, ...change }, kind === 38_171 ? alice : kind === 1_985 ? stranger : bob),
+        ),
+      );
+    const spoilt: unknown[] = [
+      ...["id", "sig", "pubkey"].map((field) => ({ ...good, [field]: flip(good[field as "id"]) })),
+      ...["id", "sig", "pubkey", "created_at", "kind", "tags", "content"].map((field) => ({
+        ...good,
+        [field]: undefined,
+      })),
+      { ...good, content: `${good.content} ` },
+      { ...good, created_at: good.created_at - 1 },
+      { ...good, tags: [...good.tags, ["t", "x"]] },
+      { ...good, sig: good.sig.toUpperCase() === good.sig ? "" : good.sig.toUpperCase() },
+      { ...good, tags: [[]] },
+      { ...good, tags: [null] },
+      { ...good, tags: { length: 1 } },
+      resign({ created_at: START + 901 }),
+      resign({ tags: [...good.tags, ["expiration", String(START)]] }),
+      resign({ tags: [...good.tags, ["expiration", "-1"]] }),
+      resign({ tags: Array.from({ length: 2_001 }, () => ["x"]) }),
+      resign({ tags: [] }),
+      resign({ tags: good.tags.map(([name]) => [name!]) }),
+      resign({ tags: good.tags.map(([name]) => [name!, ""]) }),
+      resign({ tags: good.tags.map(([name, ...values]) => [name!, ...values.map(() => "\u0000\ud800")]) }),
+      resign({ kind: 1 }),
+      [good],
+      JSON.stringify(good),
+      null,
+    ];
+    const give = (events: unknown[]): Partial<InboxPorts> => ({
+      async *pages({ kinds }) {
+        if (kinds.includes(kind)) yield { events };
+        else
+          yield { events: kinds.includes(38_171) ? [announced(node2, bob)] : kinds.includes(1_111) ? [standing] : [] };
+      },
+    });
+    const state = async () => [
+      (await database.pool.query("SELECT node_key, pubkey FROM node_announcement WHERE pubkey = $1", [key(alice)]))
+        .rows,
+      (await database.pool.query("SELECT event_id FROM mention WHERE kind = 17 OR deleted_at IS NOT NULL")).rows,
+      told.length,
+    ];
+    await readFrom("wss://liar.example", give(spoilt));
+    expect(failures).toEqual([]);
+    expect(await state()).toEqual([[], [], 0]);
+    await readFrom("wss://liar.example", give([...spoilt, good]));
+    expect(await state()).not.toEqual([[], [], 0]);
+  },
+);
+
 test("one author is looked at so often in one reading, and one label that breaks something keeps none of the others", async () => {
   const many = Array.from({ length: 210 }, (_, index) => comment(bob, about(node1), `${index}`));
   await readFrom("wss://busy.example", {
