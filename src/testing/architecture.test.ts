@@ -159,6 +159,7 @@ test("hosts that strangers name are asked in one way", () => {
   const asking = files.filter((file) => /(?<![.\w])fetch\(|"node:(?:https|dns)"/.test(readFileSync(file, "utf8")));
   expect(asking.filter((file) => !file.startsWith("src/adapters/http/")).sort()).toEqual([
     // These ask this program's own api, on the origin that the operator names.
+    "src/apps/cli/ask-origin.ts",
     "src/apps/cli/commands/doctor.ts",
     "src/apps/cli/commands/intent.ts",
     "src/apps/demo/greeting.ts",

@@ -3,7 +3,14 @@ import { WebSocket } from "ws";
 import { type ErrorCode, OracleError } from "../../core/errors.ts";
 
 /** Conditions of a NIP-01 filter; `limit` bounds what is kept, whatever the relay sends. */
-export type EventFilter = { ids?: string[]; kinds?: number[]; authors?: string[]; "#d"?: string[]; limit: number };
+export type EventFilter = {
+  ids?: string[];
+  kinds?: number[];
+  authors?: string[];
+  "#d"?: string[];
+  "#a"?: string[];
+  limit: number;
+};
 
 const MAX_MESSAGE_BYTES = 262_144;
 

@@ -38,6 +38,19 @@ export function evidenceTree(database: Queryable) {
     throw unknown(`${size} entries cannot be proved: there are ${provable(place)}`);
   }
 
+  async function paths(positions: readonly bigint[], size: bigint): Promise<Uint8Array[][]> {
+    const place = await demand(size);
+    const stray = positions.find((position) => position < 1n || position > size);
+    if (stray !== undefined) throw unknown(`entry ${stray} is not among the first ${size}`);
+    const groups = positions.map((position) => pathOf(Number(position - 1n), Number(size)));
+    const hashes = await readGroups(database, place, groups.flat());
+    let read = 0;
+    return groups.map(({ length }) => {
+      read += length;
+      return hashes.slice(read - length, read);
+    });
+  }
+
   return {
     /**
      * Stores what has become complete since. Idempotent, and any number of processes may do it at once. Ends early, between two
@@ -62,11 +75,10 @@ export function evidenceTree(database: Queryable) {
     },
 
     /** What has to be hashed beside the entry at a position (from 1), lowest first. @throws EVIDENCE_UNKNOWN */
-    async path(position: bigint, size: bigint): Promise<Uint8Array[]> {
-      const place = await demand(size);
-      if (position < 1n || position > size) throw unknown(`entry ${position} is not among the first ${size}`);
-      return readGroups(database, place, pathOf(Number(position - 1n), Number(size)));
-    },
+    path: async (position: bigint, size: bigint): Promise<Uint8Array[]> => (await paths([position], size))[0]!,
+
+    /** The same of many entries, read together. */
+    paths,
 
     /** What shows that the log of `to` entries begins with the one of `from`. @throws EVIDENCE_UNKNOWN */
     async consistency(from: bigint, to: bigint): Promise<Uint8Array[]> {
@@ -134,23 +146,31 @@ async function readGroups(database: Queryable, place: Place, groups: readonly Su
 /** The hash of each subtree, all of which are complete in the log: what is stored as it is, the rest from what is below it. */
 async function readHashes(database: Queryable, place: Place, subtrees: readonly Subtree[]): Promise<Uint8Array[]> {
   const isStored = ({ level, index }: Subtree) => level >= STORED && (index + 1) * 2 ** level <= Number(place.stored);
-  const [kept, open]: [Subtree[], Subtree[]] = [[], []];
+  const [kept, open] = [new Map<string, Subtree>(), new Map<string, Subtree>()];
   const collect = (subtree: Subtree): void => {
-    if (isStored(subtree)) kept.push(subtree);
-    else if (subtree.level <= STORED) open.push(subtree);
+    if (isStored(subtree)) kept.set(nameOf(subtree), subtree);
+    else if (subtree.level <= STORED) open.set(nameOf(subtree), subtree);
     else for (const child of childrenOf(subtree)) collect(child);
   };
   for (const subtree of subtrees) collect(subtree);
-  const [read, computed] = await Promise.all([readStored(database, kept), hashEntries(database, open)]);
-  let [nextRead, nextComputed] = [0, 0];
-  // In the order in which they were collected.
+  const [read, computed] = await Promise.all([
+    readStored(database, [...kept.values()]),
+    hashEntries(database, [...open.values()]),
+  ]);
+  const known = new Map([...zip(kept, read), ...zip(open, computed)]);
   const hashOf = (subtree: Subtree): Uint8Array => {
-    if (isStored(subtree)) return read[nextRead++]!;
-    if (subtree.level <= STORED) return computed[nextComputed++]!;
+    const hash = known.get(nameOf(subtree));
+    if (hash) return hash;
     const [left, right] = childrenOf(subtree);
     return nodeHash(hashOf(left), hashOf(right));
   };
   return subtrees.map(hashOf);
+}
+
+const nameOf = ({ level, index }: Subtree): string => `${level} ${index}`;
+
+function zip(subtrees: ReadonlyMap<string, Subtree>, hashes: readonly Uint8Array[]): [string, Uint8Array][] {
+  return [...subtrees.keys()].map((name, i) => [name, hashes[i]!]);
 }
 
 function childrenOf({ level, index }: Subtree): [left: Subtree, right: Subtree] {

@@ -4,9 +4,15 @@ import type { Database } from "../../adapters/postgres/connect.ts";
 import { endpointGroundsView } from "../../adapters/postgres/endpoint-grounds.ts";
 import { evidenceTable } from "../../adapters/postgres/evidence.ts";
 import { evidenceTree } from "../../adapters/postgres/evidence-tree.ts";
+import { nostrKeyTable } from "../../adapters/postgres/nostr-key.ts";
+import { outboxTable } from "../../adapters/postgres/outbox.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
+import { standingSetView } from "../../adapters/postgres/standing-set.ts";
+import { now } from "../clock.ts";
 import type { LimitPorts } from "./hold-to-limit.ts";
 import { type Contract, mountFree } from "./operation.ts";
+import { bundleRouter } from "./routes/get-bundle.ts";
+import { getDossier, getDossierContract } from "./routes/get-dossier.ts";
 import {
   evidenceHeadContract,
   getEvidenceContract,
@@ -19,6 +25,8 @@ import { getGrounds, getGroundsContract, getModel, getModelContract } from "./ro
 
 /** How often an address range may read in a minute: pages of 1,000 entries make that 600,000. */
 const READINGS_PER_MINUTE = 600;
+const DOSSIERS_PER_MINUTE = 60;
+const BUNDLES_PER_MINUTE = 6;
 
 export const auditContracts: readonly Contract[] = [
   evidenceHeadContract,
@@ -28,14 +36,27 @@ export const auditContracts: readonly Contract[] = [
   proveGrowthContract,
   getGroundsContract,
   getModelContract,
+  getDossierContract,
 ];
 
 export function mountAudit(router: Router, database: Database, events: LimitPorts["events"]): void {
   const takeReading = prefixLimit(database, "audit", READINGS_PER_MINUTE).take;
   const log = evidenceTable(database);
-  for (const operation of readEvidence({ log, tree: evidenceTree(database), takeReading, events }))
-    mountFree(router, operation);
+  const tree = evidenceTree(database);
+  for (const operation of readEvidence({ log, tree, takeReading, events })) mountFree(router, operation);
   const grounds = { ...endpointGroundsView(database), takeReading, events };
   mountFree(router, getGrounds(grounds));
   mountFree(router, getModel(grounds));
+  const said = { ...outboxTable(database), ...standingSetView(database) };
+  const brand = async () => (await nostrKeyTable(database).list()).find(isBrand)?.pubkey;
+  const takeDossier = prefixLimit(database, "dossier", DOSSIERS_PER_MINUTE).take;
+  const takeBundle = prefixLimit(database, "bundle", BUNDLES_PER_MINUTE).take;
+  const { newestCalls } = log;
+  const { groundsOf } = grounds;
+  const { paths } = tree;
+  mountFree(router, getDossier({ ...said, brand, groundsOf, newestCalls, paths, takeDossier, events }));
+  router.use(bundleRouter({ ...said, takeBundle, events, now }));
 }
+
+const isBrand = ({ role, until }: { role: string; until?: number | undefined }) =>
+  role === "brand" && until === undefined;

@@ -1,11 +1,11 @@
 /** Whether an event is what its author says now: not taken back, not replaced, and part of what its newest heartbeat covers. */
-import { fromHex, utf8 } from "../bytes.ts";
-import { holdsEntry, leafHash } from "../merkle/tree.ts";
+import { fromHex } from "../bytes.ts";
+import { holdsEntry } from "../merkle/tree.ts";
 import { addressOf, type SignedEvent } from "../nip85/event.ts";
 import { readHeartbeat } from "../nip85/heartbeat.ts";
 import { heartbeatFaults } from "../nip85/heartbeat-faults.ts";
 import { isAssertion, KIND, retention } from "../nip85/kinds.ts";
-import { STANDING_MARGIN_SEC } from "../nip85/standing-set.ts";
+import { STANDING_MARGIN_SEC, standingLeaf } from "../nip85/standing-set.ts";
 import { verifyHeartbeat } from "../nip85/verify-heartbeat.ts";
 import type { UnixSeconds } from "../units.ts";
 import { isGenuine, newestOf } from "./check-author.ts";
@@ -59,7 +59,7 @@ export function checkHeartbeat(event: SignedEvent, dossier: Dossier, now: UnixSe
   if (event.created_at > asOf) return open("heartbeat", "the event is newer than the newest one");
   const place = dossier.standing.get(event.id);
   if (place) {
-    const leaf = leafHash(utf8(`${event.kind}:${addressOf(event)}:${event.id}`));
+    const leaf = standingLeaf({ kind: event.kind, d: addressOf(event), id: event.id });
     const holds = place.size === size && holdsEntry(leaf, place, place.path, fromHex(root)!);
     return found("heartbeat", holds, holds ? `one of ${size} events that stood at ${asOf}` : "its proof does not hold");
   }

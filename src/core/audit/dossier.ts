@@ -66,26 +66,20 @@ export function sortLines(lines: readonly unknown[]): Dossier {
   return { events, names, standing, entries: inOrder, grounds, unread };
 }
 
-/** The text of an event's place in the set that its author's heartbeat covers, and of an entry with its proof. */
-export function standingLine(
-  id: string,
-  { index, size, path }: { index: number; size: number; path: string[] },
-): string {
-  return JSON.stringify({ standing: { id, index, size, path } });
-}
-
-export function entryLine(position: bigint, entry: string, proof?: { size: bigint; path: string[] }): string {
-  const proved = proof && { size: String(proof.size), path: proof.path };
-  return JSON.stringify({ entry: { position: String(position), entry, ...proved } });
-}
-
 function parseLines(text: string): unknown[] {
   const whole = parse(text);
-  if (whole !== undefined) return Array.isArray(whole) ? whole : [whole];
+  if (whole !== undefined) return linesIn(whole);
   return text
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map(parse);
+}
+
+/** An answer of GET /api/audit/dossier/{id}, an array of lines, or one line. */
+function linesIn(whole: unknown): unknown[] {
+  if (Array.isArray(whole)) return whole;
+  const data = isObject(whole) ? whole["data"] : undefined;
+  return isObject(data) && Array.isArray(data["lines"]) ? data["lines"] : [whole];
 }
 
 function parse(text: string): unknown {

@@ -5,7 +5,7 @@
  *   entry = "<kind>:<d>:<event id>"     in the order of kind and d, both as text, byte by byte
  */
 import { toHex, utf8 } from "../bytes.ts";
-import { leafHash, rootOf } from "../merkle/tree.ts";
+import { leafHash, pathOf, rootOf } from "../merkle/tree.ts";
 
 /** The newest event of one address: its kind, its `d`, its id in hex. */
 export type StandingEvent = { kind: number; d: string; id: string };
@@ -18,7 +18,33 @@ export const STANDING_MARGIN_SEC = 7_200;
 
 /** 64 hex digits, whatever the order of the events. No two may have the same kind and `d`. */
 export function standingRoot(events: readonly StandingEvent[]): string {
-  const entries = events.map(({ kind, d, id }) => ({ address: `${kind}:${d}`, id }));
-  entries.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-  return toHex(rootOf(entries.map(({ address, id }) => leafHash(utf8(`${address}:${id}`)))));
+  return toHex(rootOf(inOrder(events).map(standingLeaf)));
+}
+
+/** The leaf of an event in the tree. */
+export function standingLeaf({ kind, d, id }: StandingEvent): Uint8Array {
+  return leafHash(utf8(`${kind}:${d}:${id}`));
+}
+
+/** Where an event is in the set, and what is hashed beside it on the way to the root; undefined where it is not. */
+export function standingPath(
+  events: readonly StandingEvent[],
+  id: string,
+): { index: number; size: number; path: string[] } | undefined {
+  const ordered = inOrder(events);
+  const index = ordered.findIndex((event) => event.id === id);
+  if (index < 0) return undefined;
+  const leaves = ordered.map(standingLeaf);
+  const path = pathOf(index, leaves.length).map((part) => {
+    const first = part[0]!.index * 2 ** part[0]!.level;
+    const end = part.at(-1)!;
+    return toHex(rootOf(leaves.slice(first, (end.index + 1) * 2 ** end.level)));
+  });
+  return { index, size: leaves.length, path };
+}
+
+function inOrder(events: readonly StandingEvent[]): StandingEvent[] {
+  const placed = events.map((event) => ({ event, address: `${event.kind}:${event.d}` }));
+  placed.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+  return placed.map(({ event }) => event);
 }

@@ -1,9 +1,7 @@
 /** `satrank evaluate`: how right the oracle is on a graph with hidden balances, beside everybody else on the same payments. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { Command, InvalidArgumentError } from "commander";
-import { OracleError } from "../../../core/errors.ts";
 import { judgeLabels, parseLabels } from "../../../core/evaluate/longitudinal.ts";
 import { plotReliability } from "../../../core/evaluate/plot.ts";
 import { averageComparisons, averageWorlds, reportWorld } from "../../../core/evaluate/report.ts";
@@ -21,10 +19,9 @@ import {
 import { parseDescribeGraph } from "../../../core/graph/describe-graph.ts";
 import { graphFromRecords } from "../../../core/graph/records.ts";
 import { attackLines, labelLines, meanLines, worldLines } from "../evaluation-text.ts";
+import { readText } from "../read-text.ts";
 import type { Output } from "../terminal.ts";
 
-/** More than any graph or table of labels, unpacked. */
-const MAX_FILE_BYTES = 2 ** 29;
 /** What a reliability plot compares. */
 const PLOTTED = [`LND a-priori${RECALIBRATED}`, OURS.prior, OURS.drawn, OURS.chosen];
 
@@ -96,19 +93,6 @@ function writePlot(directory: string, { world, predictions, happened }: WorldOut
   mkdirSync(directory, { recursive: true });
   const file = join(directory, `reliability-${world}${suffix}.svg`);
   writeFileSync(file, plotReliability(`Reliability in world ${world}`, curves));
-}
-
-/** Gzip is told by its first two bytes, not by the name of the file. @throws CONFIG_INVALID */
-function readText(path: string): string {
-  try {
-    const bytes = readFileSync(path);
-    const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
-    const plain = isPacked ? gunzipSync(bytes, { maxOutputLength: MAX_FILE_BYTES }) : bytes;
-    if (plain.length > MAX_FILE_BYTES) throw new Error("too large");
-    return plain.toString("utf8");
-  } catch (cause) {
-    throw new OracleError("CONFIG_INVALID", `${path} cannot be read.`, { cause });
-  }
 }
 
 function whole(least: number): (text: string) => number {
