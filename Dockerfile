@@ -18,7 +18,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npx --no-install tsc -p tsconfig.build.json && rm -f dist/.tsbuildinfo
+RUN npx --no-install tsc -p tsconfig.build.json && npm run --silent pages && rm -f dist/.tsbuildinfo
 
 FROM ${BASE_IMAGE} AS runtime
 WORKDIR /app

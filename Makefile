@@ -5,7 +5,7 @@ SHELL := /bin/sh
 
 INSTALLED := node_modules/.package-lock.json
 BUILT := dist/.tsbuildinfo
-SOURCES := $(shell find src sdk -name '*.ts' -not -name '*.test.ts' -not -name '*.itest.ts' 2>/dev/null)
+SOURCES := $(shell find src sdk \( -name '*.ts' -o -path 'src/apps/pages/*' \) -not -name '*.test.ts' -not -name '*.itest.ts' 2>/dev/null)
 
 export GRAPH CONFORMANCE_NODES RELAY EVENTS
 
@@ -32,6 +32,7 @@ lint: install ## format, lint and dead code
 .PHONY: types
 types: install ## strict type check of sources and tests
 	@npx --no-install tsc --noEmit -p tsconfig.json
+	@npx --no-install tsc -p src/apps/pages
 
 .PHONY: drift
 drift: build ## fail when a generated document differs from its source
@@ -128,4 +129,5 @@ $(INSTALLED): package.json package-lock.json
 
 $(BUILT): $(INSTALLED) tsconfig.json tsconfig.build.json $(SOURCES)
 	@npx --no-install tsc -p tsconfig.build.json
+	@npm run --silent pages
 	@touch $@

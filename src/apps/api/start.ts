@@ -57,6 +57,7 @@ import { getHealth, getLiveness, getReadiness } from "./routes/get-health.ts";
 import { metricsRouter } from "./routes/get-metrics.ts";
 import { getNode } from "./routes/get-node.ts";
 import { nostrNamesRouter } from "./routes/get-nostr-names.ts";
+import { pagesRouter } from "./routes/get-pages.ts";
 import { getRelays } from "./routes/get-relays.ts";
 import { getService } from "./routes/get-service.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
@@ -213,6 +214,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
   const routers = [
     metricsRouter(events, config.API_KEY),
     relay.router(relayFacts),
+    pagesRouter(() => origin),
     router,
     ...(world.demo ? [world.demo.router] : []),
   ];
