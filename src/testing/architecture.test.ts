@@ -163,6 +163,9 @@ test("hosts that strangers name are asked in one way", () => {
     "src/apps/cli/commands/doctor.ts",
     "src/apps/cli/commands/intent.ts",
     "src/apps/demo/greeting.ts",
+    // These run in a reader's browser, and ask the site that they came from.
+    "src/apps/pages/follow.ts",
+    "src/apps/pages/site.ts",
   ]);
 });
 

@@ -60,11 +60,11 @@ export function evidenceTable(database: Queryable) {
         [endpoint, method, after, limit],
       ),
 
-    /** The newest calls of an endpoint up to a position, in their order. */
-    async newestCalls(endpoint: string, method: string, upTo: bigint, limit: number): Promise<Link[]> {
+    /** The newest calls of an endpoint, in their order. */
+    async newestCalls(endpoint: string, method: string, limit: number): Promise<Link[]> {
       const text = `SELECT position, hash, entry FROM evidence WHERE kind = 'call' AND entry::jsonb ->> 6 = $1 AND entry::jsonb ->> 7 = $2
-        AND position <= $3 ORDER BY position DESC LIMIT $4`;
-      return (await links("evidence-newest-calls", text, [endpoint, method, upTo, limit])).reverse();
+        ORDER BY position DESC LIMIT $3`;
+      return (await links("evidence-newest-calls", text, [endpoint, method, limit])).reverse();
     },
 
     /** The place in the log after which everything observed of the network since an instant comes. */

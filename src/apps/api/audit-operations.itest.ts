@@ -59,7 +59,7 @@ beforeAll(async () => {
 
   const events = createEvents(createLog({ level: "fatal", name: "test" }));
   const router = Router();
-  mountAudit(router, database.pool, events);
+  mountAudit(router, { database: database.pool, events, origin: () => "https://oracle.example" });
   const app = createApplication({ trustProxy: "loopback", events, isStopping: () => false }, [router]);
   const server = createHttpServer(app, { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 5_000 });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

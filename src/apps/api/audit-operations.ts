@@ -4,15 +4,17 @@ import type { Database } from "../../adapters/postgres/connect.ts";
 import { endpointGroundsView } from "../../adapters/postgres/endpoint-grounds.ts";
 import { evidenceTable } from "../../adapters/postgres/evidence.ts";
 import { evidenceTree } from "../../adapters/postgres/evidence-tree.ts";
+import { heartbeatView } from "../../adapters/postgres/heartbeat.ts";
 import { nostrKeyTable } from "../../adapters/postgres/nostr-key.ts";
 import { outboxTable } from "../../adapters/postgres/outbox.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
-import { standingSetView } from "../../adapters/postgres/standing-set.ts";
+import { saidView } from "../../adapters/postgres/said.ts";
 import { now } from "../clock.ts";
 import type { LimitPorts } from "./hold-to-limit.ts";
 import { type Contract, mountFree } from "./operation.ts";
 import { bundleRouter } from "./routes/get-bundle.ts";
 import { getDossier, getDossierContract } from "./routes/get-dossier.ts";
+import { getProviders, getProvidersContract } from "./routes/get-providers.ts";
 import {
   evidenceHeadContract,
   getEvidenceContract,
@@ -37,9 +39,13 @@ export const auditContracts: readonly Contract[] = [
   getGroundsContract,
   getModelContract,
   getDossierContract,
+  getProvidersContract,
 ];
 
-export function mountAudit(router: Router, database: Database, events: LimitPorts["events"]): void {
+export function mountAudit(
+  router: Router,
+  { database, events, origin }: { database: Database; events: LimitPorts["events"]; origin: () => string },
+): void {
   const takeReading = prefixLimit(database, "audit", READINGS_PER_MINUTE).take;
   const log = evidenceTable(database);
   const tree = evidenceTree(database);
@@ -47,14 +53,16 @@ export function mountAudit(router: Router, database: Database, events: LimitPort
   const grounds = { ...endpointGroundsView(database), takeReading, events };
   mountFree(router, getGrounds(grounds));
   mountFree(router, getModel(grounds));
-  const said = { ...outboxTable(database), ...standingSetView(database) };
-  const brand = async () => (await nostrKeyTable(database).list()).find(isBrand)?.pubkey;
+  const said = { ...outboxTable(database), ...heartbeatView(database), ...saidView(database) };
+  const { list } = nostrKeyTable(database);
+  const brand = async () => (await list()).find(isBrand)?.pubkey;
   const takeDossier = prefixLimit(database, "dossier", DOSSIERS_PER_MINUTE).take;
   const takeBundle = prefixLimit(database, "bundle", BUNDLES_PER_MINUTE).take;
   const { newestCalls } = log;
   const { groundsOf } = grounds;
   const { paths } = tree;
   mountFree(router, getDossier({ ...said, brand, groundsOf, newestCalls, paths, takeDossier, events }));
+  mountFree(router, getProviders({ list, origin, takeReading, events }));
   router.use(bundleRouter({ ...said, takeBundle, events, now }));
 }
 

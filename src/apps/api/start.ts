@@ -204,7 +204,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     now,
   });
   mountPaid(router, gate, service);
-  mountAudit(router, database, events);
+  mountAudit(router, { database, events, origin: () => origin });
   mountAccountOperations(router, ports, { priced: [intent, profile, service], keptAnswersSec: KEEP_ANSWERS_SEC });
 
   const relay = await startRelay({ databaseUrl: world.databaseUrl, settings: config, events });

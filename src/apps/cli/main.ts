@@ -7,6 +7,7 @@ import { VERSION } from "../version.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
 import { evidenceCommand } from "./commands/evidence.ts";
+import { followCommand } from "./commands/follow.ts";
 import { intentCommand } from "./commands/intent.ts";
 import { jobsCommand } from "./commands/jobs.ts";
 import { keysCommand } from "./commands/keys.ts";
@@ -51,6 +52,7 @@ for (const command of [
   paymentCommand(output),
   intentCommand(output),
   verifyCommand(output),
+  followCommand(output),
   evaluateCommand(output),
   doctorCommand(output),
 ]) {

@@ -1,6 +1,7 @@
 /** What the site has that a page came from. A page that was opened from a file has none, and asks nobody. */
 import type { Entity } from "../../core/nip85/entity.ts";
 import { readEvent, type SignedEvent } from "../../core/nip85/event.ts";
+import { askRelay } from "./relay.ts";
 
 const TIMEOUT_MS = 10_000;
 const SITE = /^https?:$/.test(location.protocol) ? location.origin : undefined;
@@ -21,32 +22,9 @@ export async function findOnSite(named: Named): Promise<{ event: SignedEvent; li
 }
 
 /** By the site's own relay. */
-function newestId({ kind, pubkey, d }: Entity & { type: "address" }): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = new WebSocket(`${SITE!.replace(/^http/, "ws")}/relay`);
-    const settle = (id: string | undefined) => {
-      clearTimeout(timer);
-      resolve(id);
-      socket.close();
-    };
-    const timer = setTimeout(() => settle(undefined), TIMEOUT_MS);
-    socket.onerror = () => settle(undefined);
-    socket.onclose = () => settle(undefined);
-    socket.onopen = () =>
-      socket.send(JSON.stringify(["REQ", "find", { kinds: [kind], authors: [pubkey], "#d": [d], limit: 1 }]));
-    socket.onmessage = ({ data }) => {
-      const [type, , value] = messageOf(String(data));
-      if (type === "EVENT") settle(readEvent(value)?.id);
-      else if (type === "EOSE" || type === "CLOSED") settle(undefined);
-    };
-  });
-}
-
-function messageOf(text: string): unknown[] {
-  try {
-    const message: unknown = JSON.parse(text);
-    return Array.isArray(message) ? message : [];
-  } catch {
-    return [];
-  }
+async function newestId({ kind, pubkey, d }: Entity & { type: "address" }): Promise<string | undefined> {
+  const filter = { kinds: [kind], authors: [pubkey], "#d": [d] };
+  const { events } = await askRelay(`${SITE!.replace(/^http/, "ws")}/relay`, filter);
+  const [newest] = [...events].sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1));
+  return newest?.id;
 }

@@ -68,11 +68,18 @@ function checkEntries(
       read: entries,
     };
   const within = entries.filter(({ position }) => position <= tree.size);
+  // What came after the heartbeat is signed by the next one; what came after the rating is not asked.
+  const at = Number(tagValue(event, "as_of"));
+  const later = entries.filter(({ position, text }) => position > tree.size && !(instantOf(text) > at)).length;
+  const signed = (holds: boolean, detail: string): Finding =>
+    holds && later > 0
+      ? open("evidence", `${detail}; ${later} more are newer than what was signed last`)
+      : found("evidence", holds, detail);
   const isWhole = within.length === tree.size && tree.size > 0;
   if (isWhole) {
     const holds = equalBytes(rootOf(within.map(({ text }) => leafHash(utf8(text)))), tree.root);
     const detail = holds ? `all ${tree.size} entries hash to the signed root` : "they do not hash to the signed root";
-    return { finding: found("evidence", holds, detail), believed: [], read: within };
+    return { finding: signed(holds, detail), believed: [], read: entries };
   }
   const unproved = within.filter(({ proof, text }) => {
     return !proof || proof.size !== tree.size || !holdsEntry(leafHash(utf8(text)), proof, proof.path, tree.root);
@@ -82,10 +89,15 @@ function checkEntries(
     ? `${within.length} entries are in the signed log of ${tree.size}`
     : `${unproved.length} of ${within.length} entries are not proved, the first is ${unproved[0]!.position}`;
   return {
-    finding: found("evidence", holds, detail),
+    finding: signed(holds, detail),
     believed: ["that no entry about it was left out: the whole log shows that"],
-    read: within,
+    read: entries,
   };
+}
+
+/** Both forms of an entry have it in second place; NaN where there is none. */
+function instantOf(text: string): number {
+  return Number(/^\[\d+,(\d+),/.exec(text)?.[1]);
 }
 
 /** A call of this endpoint; an entry that says something else is none of its business. */

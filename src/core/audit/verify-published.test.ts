@@ -1,6 +1,8 @@
 /** An honest oracle passes every check from one file; each lie fails the check that is about it, and what is missing is open. */
 import { expect, test } from "vitest";
 import { signAs, someDossier } from "../../testing/some-dossier.ts";
+import { toHex, utf8 } from "../bytes.ts";
+import { leafHash, rootOf } from "../merkle/tree.ts";
 import type { SignedEvent } from "../nip85/event.ts";
 import { KIND } from "../nip85/kinds.ts";
 import { unixSeconds } from "../units.ts";
@@ -127,6 +129,23 @@ test("what is not at hand is open, and nothing is claimed of it", () => {
   expect(stateOf(unsigned)).toMatchObject({ evidence: undefined, counts: true });
   expect(unsigned.believed.join()).toContain("nothing signed covers");
 });
+
+test("entries that are newer than what was signed last count, and are open", () => {
+  const fewer = { ...heartbeat, tags: heartbeat.tags.map((tag) => (tag[0] === "evidence_tree" ? earlier() : tag)) };
+  const unproved = lines.map((line) => {
+    const { entry } = line as { entry?: { position: string; entry: string } };
+    return entry && Number(entry.position) > 35 ? { entry: { position: entry.position, entry: entry.entry } } : line;
+  });
+  const given = unproved.map((line) => (line === heartbeat ? signAs("endpoint", fewer) : line));
+  const whole = oracle.entries.map((entry, i) => ({ entry: { position: String(i + 1), entry } }));
+  const verdict = judge(aboutUrl, [...given.filter((line) => !isLine("entry")(line)), ...whole]);
+  expect(stateOf(verdict)).toMatchObject({ evidence: undefined, counts: true, recomputed: true });
+});
+const earlier = () => [
+  "evidence_tree",
+  "35",
+  toHex(rootOf(oracle.entries.slice(0, 35).map((text) => leafHash(utf8(text))))),
+];
 
 test("no line that is wrong in any place breaks the reading", () => {
   const odd: unknown[] = [null, 7, "x", [], {}, { entry: {} }, { entry: { position: "1", entry: 7 } }, { names: 1 }];

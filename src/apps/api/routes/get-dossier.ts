@@ -12,7 +12,12 @@ import type { Link } from "../../../core/evidence/chain.ts";
 import { decodeEvent, type SignedEvent, tagValue } from "../../../core/nip85/event.ts";
 import { HEARTBEAT_NAME, readHeartbeat } from "../../../core/nip85/heartbeat.ts";
 import { KIND } from "../../../core/nip85/kinds.ts";
-import { type StandingEvent, standingPath, standingRoot } from "../../../core/nip85/standing-set.ts";
+import {
+  STANDING_MARGIN_SEC,
+  type StandingEvent,
+  standingPath,
+  standingRoot,
+} from "../../../core/nip85/standing-set.ts";
 import { type UnixSeconds, unixSeconds } from "../../../core/units.ts";
 import { holdToLimit, type LimitPorts, type TakeOne } from "../hold-to-limit.ts";
 import type { Contract, FreeOperation } from "../operation.ts";
@@ -41,9 +46,11 @@ export type DossierPorts = LimitPorts & {
   findByAddress(address: { kind: number; pubkey: string; d: string }): Promise<string | undefined>;
   /** The key in use that announces the others; undefined before anything was published. */
   brand(): Promise<string | undefined>;
-  standingAt(pubkey: string, at: UnixSeconds): Promise<StandingEvent[]>;
+  /** Every assertion of a key that was not taken back and expires later than an instant. */
+  standingSet(pubkey: string, after: UnixSeconds): Promise<(StandingEvent & { createdAt: number })[]>;
   groundsOf(id: string, method: Method): Promise<EndpointGrounds | undefined>;
-  newestCalls(endpoint: string, method: Method, upTo: bigint, limit: number): Promise<Link[]>;
+  /** The newest, in their order. */
+  newestCalls(endpoint: string, method: Method, limit: number): Promise<Link[]>;
   paths(positions: readonly bigint[], size: bigint): Promise<Uint8Array[][]>;
   takeDossier: TakeOne;
 };
@@ -90,7 +97,8 @@ async function othersOf(ports: DossierPorts, { pubkey }: SignedEvent): Promise<S
 /** Where the event is in the set that the heartbeat covers, unless something of the set was replaced since. */
 async function standingLine(ports: DossierPorts, event: SignedEvent, heartbeat: SignedEvent): Promise<object[]> {
   const { asOf, root } = readHeartbeat(heartbeat);
-  const set = await ports.standingAt(event.pubkey, unixSeconds(asOf));
+  const standing = await ports.standingSet(event.pubkey, unixSeconds(asOf + STANDING_MARGIN_SEC));
+  const set = standing.filter(({ createdAt }) => createdAt <= asOf);
   const place = standingRoot(set) === root ? standingPath(set, event.id) : undefined;
   return place ? [{ standing: { id: event.id, ...place } }] : [];
 }
@@ -106,11 +114,10 @@ async function evidenceLines(
   if (event.kind !== KIND.aboutIdentifier || typeof endpoint === "string" || !method) return [];
   const grounds = await ports.groundsOf(endpoint.id, method);
   if (!grounds) return [];
+  const calls = await ports.newestCalls(endpoint.id, method, MOST_CALLS);
   const tree = heartbeat && signedTree(heartbeat);
-  const size = BigInt(tree?.size ?? Number(grounds.position));
-  const calls = await ports.newestCalls(endpoint.id, method, size, MOST_CALLS);
-  const positions = calls.map(({ position }) => position);
-  const paths = tree ? await ports.paths(positions, size) : [];
+  const signed = calls.map(({ position }) => position).filter((position) => tree && position <= tree.size);
+  const paths = tree ? await ports.paths(signed, BigInt(tree.size)) : [];
   const entries = calls.map(({ position, text }, i) => {
     const path = paths[i] && { size: tree?.size, path: paths[i].map(toHex) };
     return { entry: { position: String(position), entry: text, ...path } };

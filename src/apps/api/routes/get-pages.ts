@@ -12,6 +12,8 @@ const TYPES = { html: "text/html", css: "text/css", js: "text/javascript" } as c
 const FILES: readonly [path: string, file: string, type: keyof typeof TYPES][] = [
   ["/verify", "verify.html", "html"],
   ["/verify.js", "verify.js", "js"],
+  ["/follow", "follow.html", "html"],
+  ["/follow.js", "follow.js", "js"],
   ["/page.css", "page.css", "css"],
 ];
 const KEPT = "public, max-age=300";
@@ -29,7 +31,9 @@ export function pagesRouter(origin: () => string): Router {
   for (const [path, file, type] of FILES) {
     router.get(path, (_request, response) => {
       response.locals["operation"] = "getPage";
-      response.set("Content-Security-Policy", policy(`'self' ${origin()} ${origin().replace(/^http/, "ws")}`));
+      // A reader's own list is on relays of the reader's choice.
+      const beside = path === "/follow" ? "wss: ws:" : origin().replace(/^http/, "ws");
+      response.set("Content-Security-Policy", policy(`'self' ${origin()} ${beside}`));
       response.set("Referrer-Policy", "no-referrer").set("Cache-Control", KEPT);
       response.type(TYPES[type]).send(readBuilt(file));
     });
