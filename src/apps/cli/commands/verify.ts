@@ -15,7 +15,7 @@ import { EXIT, Exit, type Output } from "../terminal.ts";
 import { printable } from "../text.ts";
 import { urlOf } from "../url-option.ts";
 
-const DEFAULT_RELAY = "ws://127.0.0.1:7447";
+const DEFAULT_RELAY = "ws://127.0.0.1:3000/relay";
 const RELAY_TIMEOUT_MS = 10_000;
 
 type Options = {
