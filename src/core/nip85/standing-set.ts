@@ -16,6 +16,12 @@ export type StandingEvent = { kind: number; d: string; id: string };
  */
 export const STANDING_MARGIN_SEC = 7_200;
 
+/**
+ * An event is dated before it is signed and stored. One that was younger than this at the instant may not have been in the set yet: the next
+ * heartbeat, which follows within a minute, tells.
+ */
+export const SETTLING_SEC = 60;
+
 /** 64 hex digits, whatever the order of the events. No two may have the same kind and `d`. */
 export function standingRoot(events: readonly StandingEvent[]): string {
   return toHex(rootOf(inOrder(events).map(standingLeaf)));

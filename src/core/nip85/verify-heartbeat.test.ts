@@ -5,7 +5,7 @@ import { leafHash, nodeHash } from "../merkle/tree.ts";
 import { unixSeconds } from "../units.ts";
 import { publicKeyOf, type SignedEvent, signEvent, tagValue } from "./event.ts";
 import { type Heartbeat, heartbeatEvent } from "./heartbeat.ts";
-import { STANDING_MARGIN_SEC, standingRoot } from "./standing-set.ts";
+import { SETTLING_SEC, STANDING_MARGIN_SEC, standingRoot } from "./standing-set.ts";
 import { verifyHeartbeat } from "./verify-heartbeat.ts";
 
 const now = unixSeconds(1_790_000_000);
@@ -69,6 +69,12 @@ test("everything that stands, in any order and with others' events among it, is 
       { kind: 30_385, stated: 9, shown: 9 },
     ],
   });
+});
+
+test("an event that was dated just before, and stored after, accuses nobody: the next heartbeat tells", () => {
+  const late = assertion("https://a.example/late", { at: now - 10 });
+  expect(verify([...set, late]).verdict).toBe("moved-on");
+  expect(verify([...set, assertion("https://a.example/late", { at: now - SETTLING_SEC })]).verdict).toBe("altered");
 });
 
 test("earlier versions beside the newest, and what has all but expired, change nothing", () => {

@@ -4,7 +4,7 @@ import { addressOf, eventId, type SignedEvent, signatureHolds, tagValue } from "
 import { readHeartbeat } from "./heartbeat.ts";
 import { isAssertion, KIND } from "./kinds.ts";
 import { lintIdentity } from "./lint-identity.ts";
-import { STANDING_MARGIN_SEC, type StandingEvent, standingRoot } from "./standing-set.ts";
+import { SETTLING_SEC, STANDING_MARGIN_SEC, type StandingEvent, standingRoot } from "./standing-set.ts";
 
 /**
  * - `complete`: everything that stood is shown, and nothing else; every event shown is the key's, since the heartbeat's signature
@@ -51,9 +51,11 @@ export function verifyHeartbeat(
   const say = (verdict: HeartbeatVerdict, detail: string): HeartbeatCheck => ({ verdict, detail, counts });
 
   if (now - asOf > STANDING_MARGIN_SEC) return say("stale", `${now - asOf} s old, and one is due every hour`);
-  if (own.some((event) => event.created_at > asOf && (isAssertion(event.kind) || event.kind === KIND.deletion)))
-    return say("moved-on", "there are newer events than this heartbeat");
+  const spokeAfter = (at: number) =>
+    own.some((event) => event.created_at > at && (isAssertion(event.kind) || event.kind === KIND.deletion));
+  if (spokeAfter(asOf)) return say("moved-on", "there are newer events than this heartbeat");
   if (standingRoot(standing) === root) return say("complete", `all ${size} events`);
+  if (spokeAfter(asOf - SETTLING_SEC)) return say("moved-on", "there are events as new as this heartbeat");
   return standing.length < size
     ? say("withheld", `${size - standing.length} of ${size} events are missing`)
     : say("altered", `${standing.length} events are shown where ${size} others stand`);
