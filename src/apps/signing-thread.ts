@@ -19,6 +19,8 @@ export type SigningThread = {
   close(): Promise<void>;
 };
 
+type Signature = Pick<SignedEvent, "id" | "sig">;
+
 const NAME = "signing";
 /** Some tenths of a second of work; what a thread that dies takes with it. */
 const BATCH = 250;
@@ -39,7 +41,8 @@ export function openSigningThread(
     const { library, signed } = await again(() => thread.call("sign", batch));
     if (library === "noble" && !told) onFallback();
     told ||= library === "noble";
-    return signed;
+    // Back come ids and signatures alone: the rest is here.
+    return batch.map((event, index) => ({ ...event, ...signed[index]! }));
   };
   return {
     async sign(events) {
@@ -80,9 +83,10 @@ const service = {
   async load(keys: readonly ServiceKey[]): Promise<void> {
     signer = await createSigner(keys);
   },
-  async sign(events: readonly UnsignedEvent[]): Promise<{ library: Signer["library"]; signed: SignedEvent[] }> {
+  async sign(events: readonly UnsignedEvent[]): Promise<{ library: Signer["library"]; signed: Signature[] }> {
     if (!signer) throw new OracleError("INTERNAL", "the signing thread was given no keys");
-    return { library: signer.library, signed: await signer.sign(events) };
+    const signed = await signer.sign(events);
+    return { library: signer.library, signed: signed.map(({ id, sig }) => ({ id, sig })) };
   },
   standingRoot: (events: readonly StandingEvent[]): string => standingRoot(events),
 };

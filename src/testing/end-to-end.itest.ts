@@ -12,6 +12,9 @@ import { fetchEvents } from "../adapters/nostr/fetch-events.ts";
 import { getCalibrationContract } from "../apps/api/routes/get-calibration.ts";
 import { getNodeContract } from "../apps/api/routes/get-node.ts";
 import { resolveIntentContract } from "../apps/api/routes/resolve-intent.ts";
+import type { SignedEvent } from "../core/nip85/event.ts";
+import { verifyHeartbeat } from "../core/nip85/verify-heartbeat.ts";
+import { unixSeconds } from "../core/units.ts";
 import { EVERYTHING, SATRANK } from "./compiled.ts";
 import { freePorts, type Ports, type Program, startProgram } from "./program.ts";
 
@@ -173,6 +176,30 @@ test("what was answered is among the predictions, and the report on them fits it
   expect(report).toEqual(data);
   expect(report.made.find(({ kind }) => kind === "payment")!.count).toBeGreaterThan(0);
   expect(Number(report.log.position)).toBeGreaterThan(0);
+});
+
+test("who speaks is found by name and by the brand's list, and a heartbeat shows that nothing is withheld", async () => {
+  const named = async (name: string) => {
+    const response = await fetch(`${program.origin}/.well-known/nostr.json?name=${name}`, { redirect: "error" });
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    return ((await response.json()) as { names: Record<string, string> }).names[name];
+  };
+  await expect.poll(() => named("_")).toMatch(/^[0-9a-f]{64}$/);
+  const [brand, node] = [(await named("_"))!, (await named("node"))!];
+  const found = async (filter: Parameters<typeof fetchEvents>[1]) =>
+    (await fetchEvents(program.relayUrl, filter)) as SignedEvent[];
+  await expect.poll(() => found({ kinds: [10_040], authors: [brand], limit: 1 })).toHaveLength(1);
+  const [list] = await found({ kinds: [10_040], authors: [brand], limit: 1 });
+  expect(list!.tags).toContainEqual(["30385:rank", node, `${program.origin.replace("http", "ws")}/relay`]);
+
+  const check = async () => {
+    const [heartbeat] = await found({ kinds: [30_078], authors: [node], limit: 1 });
+    const shown = await found({ kinds: [30_385, 30_384], authors: [node], limit: 500 });
+    const at = unixSeconds(Math.floor(Date.now() / 1_000));
+    if (!heartbeat || shown.length === 0) return "nothing yet";
+    return verifyHeartbeat(heartbeat, shown, { pubkey: node, now: at }).verdict;
+  };
+  await expect.poll(check, { timeout: 150_000, interval: 1_000 }).toBe("complete");
 });
 
 test("the published assertion is verified by an independent library, and by satrank verify", async () => {

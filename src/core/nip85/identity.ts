@@ -24,7 +24,7 @@ export type Identity = {
 const MAX_RELAYS = 4;
 
 /** Name and subject of each key, as people read them. */
-export const KEY_TEXT: Readonly<Record<KeyRole, { name: string; subject: string }>> = {
+const KEY_TEXT: Readonly<Record<KeyRole, { name: string; subject: string }>> = {
   brand: { name: "SatRank", subject: "A Lightning trust oracle that is paid over Lightning." },
   "lightning-node": {
     name: "SatRank: Lightning nodes",

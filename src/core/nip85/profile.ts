@@ -46,7 +46,7 @@ export function relayList(list: { pubkey: string; relays: readonly string[]; cre
 }
 
 /** The name of a key in use at the origin's host. */
-export function nip05Of(role: KeyRole, origin: string): string {
+function nip05Of(role: KeyRole, origin: string): string {
   return `${NIP05_NAME[role]}@${new URL(origin).host}`;
 }
 

@@ -9,7 +9,6 @@ export const KEY_ROLES = ["brand", "lightning-node", "l402-endpoint", "operator"
 export type KeyRole = (typeof KEY_ROLES)[number];
 /** The roles that rate. */
 export type ServiceRole = Exclude<KeyRole, "brand">;
-export const SERVICE_ROLES = ["lightning-node", "l402-endpoint", "operator"] as const satisfies readonly ServiceRole[];
 
 /** The local part under which a key is found at the oracle's host; `_` is the host itself. Source: NIP-05. */
 export const NIP05_NAME: Readonly<Record<KeyRole, string>> = {

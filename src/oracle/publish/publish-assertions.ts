@@ -39,6 +39,8 @@ export type PublishReport = {
 
 /** Bounds the memory of one step, and how long the event loop is held by it. */
 const CHUNK = 64;
+/** While one is signed in its thread, another is drafted and a third is stored. */
+const AT_ONCE = 3;
 const STANDING_AT_ONCE = 1_000;
 const MAX_REFUSED_LISTED = 20;
 /** A graph that was read in part, or an empty table after a restore, must not unsay everything: what stays unsaid expires. */
@@ -52,8 +54,15 @@ export async function publishAssertions(ports: PublishPorts, request: PublishReq
   const report = emptyReport();
   const said = new Map(request.pubkeys.map((pubkey) => [pubkey, new Set<string>()]));
   for await (const page of request.statements) {
-    for (let from = 0; from < page.length && !request.signal.aborted; from += CHUNK)
-      await publishChunk(ports, page.slice(from, from + CHUNK), request.now, report);
+    let next = 0;
+    const publishOn = async (): Promise<void> => {
+      while (next < page.length && !request.signal.aborted) {
+        const from = next;
+        next += CHUNK;
+        await publishChunk(ports, page.slice(from, next), request.now, report);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, publishOn));
     if (request.signal.aborted) return report;
     for (const { pubkey, kind, d } of page) said.get(pubkey)?.add(`${kind}:${d}`);
   }
@@ -73,7 +82,9 @@ async function publishChunk(
   report.refusedCount += refused.length;
   report.refused.push(...refused.slice(0, MAX_REFUSED_LISTED - report.refused.length));
   for (const reason of reasons) report.reasons[reason]++;
-  if (staged.length > 0) report.staged += await ports.stage(staged, now);
+  if (staged.length === 0) return;
+  const count = await ports.stage(staged, now);
+  report.staged += count;
 }
 
 /** What stands of a key, and is not said any more. */

@@ -14,6 +14,7 @@ import { benchPaid } from "./paid.ts";
 import { benchProbes } from "./probes.ts";
 import { benchPublish } from "./publish.ts";
 import { benchRelay } from "./relay.ts";
+import { benchSigning } from "./signing.ts";
 import { benchVerdictUpdates } from "./verdict-updates.ts";
 import { benchVerify } from "./verify.ts";
 
@@ -28,6 +29,7 @@ const BENCHES = {
   attacks: benchAttacks,
   probes: benchProbes,
   publish: benchPublish,
+  signing: benchSigning,
   relay: benchRelay,
   cold: benchColdStart,
 };

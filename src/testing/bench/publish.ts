@@ -69,7 +69,7 @@ function against({ seconds }: { seconds: number }, first: { seconds: number }) {
 }
 
 /** Ranks that can move by 3 within a band. */
-function someScores(): NodeAssertion[] {
+export function someScores(): NodeAssertion[] {
   let point = secp256k1.Point.BASE;
   return Array.from({ length: NODES }, (_, i) => {
     const nodeKey = toHex(point.toBytes());
@@ -78,7 +78,8 @@ function someScores(): NodeAssertion[] {
   });
 }
 
-async function* pagesOf(scores: readonly NodeAssertion[], pubkey: string): AsyncGenerator<Statement[]> {
+/** What is said of them, page by page. */
+export async function* pagesOf(scores: readonly NodeAssertion[], pubkey: string): AsyncGenerator<Statement[]> {
   const pubkeys = { node: pubkey, endpoint: "cd".repeat(32), operator: "ef".repeat(32) };
   const voice = { pubkeys, origin: "https://oracle.example", network: "regtest" } as const;
   for (let from = 0; from < scores.length; from += PAGE)
