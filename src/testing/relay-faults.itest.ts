@@ -1,6 +1,7 @@
 /** Every fault a relay can have, through the real delivery on a real Postgres: each ends in the right state, and in the end all is there. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { mine } from "../adapters/nostr/mine.ts";
+import { contentHash } from "../core/nip85/content-hash.ts";
 import { type SignedEvent, tagValue } from "../core/nip85/event.ts";
 import { leadingZeroBits } from "../core/nip85/relay-info.ts";
 import { openTestDatabase, type TestDatabase } from "./database.ts";
@@ -340,6 +341,8 @@ test("work is done for profiles and for nothing else", async () => {
   expect(await batch()).toMatchObject({ taken: 2, signedAgain: 1 });
   expect(await batch(now + 1)).toMatchObject({ taken: 1, confirmed: 1 });
   const [held] = relay.held.values();
+  // Publishing takes it for what it signed: it does not say it again.
+  expect(contentHash(held!)).toBe(contentHash(world.profile(nodeKey.pubkey)));
   expect([relay.held.size, held!.kind, tagValue(held!, "nonce")]).toEqual([1, 0, expect.stringMatching(/^\d+$/)]);
   expect(held!.tags.find(([name]) => name === "nonce")?.[2]).toBe("8");
   expect(await world.states(relay.url)).toEqual({ confirmed: 1, refused: 1 });

@@ -10,6 +10,8 @@ const EVERY_SEC = 3;
 /** A relay that takes a few events a minute is not asked more often what became of them: relays count questions too. */
 const LIMITED_EVERY_SEC = 10;
 const TIMEOUT_SEC = 300;
+/** No batch is begun after it: what is left is the next run's. */
+const LONGEST_SEC = 180;
 const BATCH = 100;
 /** A connection is kept between batches, since relays count those as well, and let go when nothing was due for so long. */
 const IDLE_SEC = 300;
@@ -35,7 +37,8 @@ export function deliverEventsJob(deps: {
     timeoutSec: TIMEOUT_SEC,
     async run() {
       const total = { taken: 0, confirmed: 0, refused: 0, invalid: 0, signedAgain: 0 };
-      for (let stalled = false; !stalled && !signal.aborted; ) {
+      const endAt = now() + LONGEST_SEC;
+      for (let stalled = false; !stalled && !signal.aborted && now() < endAt; ) {
         const request = { relay, task, now: now(), limit: BATCH, signal, random: Math.random };
         const report = await deliverEvents(ports, request);
         for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += report[key];
