@@ -8,7 +8,7 @@ import { type UnixSeconds, unixSeconds } from "../units.ts";
 import { nodeThatSigned } from "./node-signature.ts";
 
 /** A later one is not taken: dated far ahead it would stand against every other for as long. */
-export const MAX_AHEAD_SEC = 600;
+const MAX_AHEAD_SEC = 600;
 
 /** Both keys lower-case hex: 66 digits of the node, 64 of the Nostr key. */
 export type NodeAnnouncement = {

@@ -3,7 +3,7 @@ import { encodeEvent, MAX_EVENT_BYTES, readEvent, type SignedEvent, tagValue } f
 import type { UnixSeconds } from "../units.ts";
 
 /** An event dated later was not made when it says. */
-export const MAX_AHEAD_SEC = 900;
+const MAX_AHEAD_SEC = 900;
 const MAX_TAGS = 2_000;
 
 /** Why an event is passed over. */
