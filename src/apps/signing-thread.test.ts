@@ -65,6 +65,15 @@ test("a thread that dies is started again, is given the keys again, and its batc
   expect(signed.map(({ sig }) => sig)).toEqual(["keys: 2", "keys: 2", "keys: 2"]);
 });
 
+test("of two batches that were with a thread that died, both are signed", async () => {
+  thread = openSigningThread(keys, () => undefined, dyingOnce("sign", "two"));
+  const both = await Promise.all([thread.sign(events(2)), thread.sign(events(3))]);
+  expect(both.map((signed) => signed.map(({ sig }) => sig))).toEqual([
+    ["keys: 2", "keys: 2"],
+    ["keys: 2", "keys: 2", "keys: 2"],
+  ]);
+});
+
 test("a thread that cannot even be given its keys at first is started again", async () => {
   thread = openSigningThread(keys, () => undefined, dyingOnce("load"));
   expect(await thread.sign(events(1))).toHaveLength(1);
@@ -94,8 +103,8 @@ test("that noble had to take over is told once", async () => {
 });
 
 /** A service that ends its thread at the first call of a method, in the first of its lives. */
-function dyingOnce(method: "sign" | "load"): string {
-  const mark = join(folder, `died-${method}`);
+function dyingOnce(method: "sign" | "load", name = "one"): string {
+  const mark = join(folder, `died-${method}-${name}`);
   const die = `if (!existsSync(${JSON.stringify(mark)})) { writeFileSync(${JSON.stringify(mark)}, ""); process.exit(3); }`;
   return served(
     `load: (keys) => { ${method === "load" ? die : ""} held = keys; },
@@ -114,7 +123,8 @@ function served(methods: string): string {
     import { OracleError } from ${JSON.stringify(new URL("../core/errors.ts", import.meta.url).href)};
     let held = [];
     let asked = 0;
-    serveThread("signing", { load: () => undefined, ${methods} });`;
+    const service = { load: () => undefined, ${methods} };
+    serveThread("signing", { ...service, signBeside: service.sign });`;
   const file = join(folder, `signing-${++services}.ts`);
   writeFileSync(file, source);
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');

@@ -32,13 +32,19 @@ export function openSigningThread(
   onFallback: () => void,
   url: string = import.meta.url,
 ): SigningThread {
-  const thread = openThread<typeof service>(NAME, url, { first: () => ({ method: "load", input: keys }) });
+  const thread = openThread<typeof service>(NAME, url, {
+    first: () => ({ method: "load", input: keys }),
+    beside: ["signBeside"],
+  });
   const authors = new Set(keys.map(({ pubkey }) => pubkey));
   let faulty: OracleError | undefined;
   let told = false;
+  let batches = 0;
 
   const signBatch = async (batch: readonly UnsignedEvent[]): Promise<SignedEvent[]> => {
-    const { library, signed } = await again(() => thread.call("sign", batch));
+    // Two are over there at a time: while one is signed the next lies ready, however busy this event loop is.
+    const method = batches++ % 2 === 0 ? "sign" : "signBeside";
+    const { library, signed } = await again(() => thread.call(method, batch));
     if (library === "noble" && !told) onFallback();
     told ||= library === "noble";
     // Back come ids and signatures alone: the rest is here.
@@ -79,15 +85,20 @@ async function again<Result>(call: () => Promise<Result>): Promise<Result> {
 
 let signer: Signer | undefined;
 
+async function signHere(
+  events: readonly UnsignedEvent[],
+): Promise<{ library: Signer["library"]; signed: Signature[] }> {
+  if (!signer) throw new OracleError("INTERNAL", "the signing thread was given no keys");
+  const signed = await signer.sign(events);
+  return { library: signer.library, signed: signed.map(({ id, sig }) => ({ id, sig })) };
+}
+
 const service = {
   async load(keys: readonly ServiceKey[]): Promise<void> {
     signer = await createSigner(keys);
   },
-  async sign(events: readonly UnsignedEvent[]): Promise<{ library: Signer["library"]; signed: Signature[] }> {
-    if (!signer) throw new OracleError("INTERNAL", "the signing thread was given no keys");
-    const signed = await signer.sign(events);
-    return { library: signer.library, signed: signed.map(({ id, sig }) => ({ id, sig })) };
-  },
+  sign: signHere,
+  signBeside: signHere,
   standingRoot: (events: readonly StandingEvent[]): string => standingRoot(events),
 };
 

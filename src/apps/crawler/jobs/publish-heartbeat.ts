@@ -13,8 +13,8 @@ import { now } from "../../clock.ts";
 import type { Events } from "../../events.ts";
 import type { Publisher } from "../publisher.ts";
 
-/** A relay's reader who compares waits for the proof of a change no longer than this. */
-const EVERY_SEC = 60;
+/** Whoever compares what a relay shows waits for the proof of a change no longer than this. */
+const EVERY_SEC = 15;
 const TIMEOUT_SEC = 300;
 const DAY_SEC = 86_400;
 
@@ -37,7 +37,7 @@ export function publishHeartbeatJob(deps: { database: Database; publisher: Publi
       events.published("staged", report.staged);
       events.published("refused_by_lint", report.refused.length);
       const { staged, unchanged, refused } = report;
-      // Nothing to be told of is told to nobody: this runs once a minute.
+      // A run that had nothing to tell is not told of.
       return { taken: staged + refused.length, staged, unchanged, ...(refused.length > 0 && { refused }) };
     },
   };
