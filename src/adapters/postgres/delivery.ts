@@ -105,23 +105,26 @@ const READ_CONFIRMED = `
     AND outbox_event.event_id = relay_ack.event_id`;
 
 const REOPEN = `
-  UPDATE relay_ack SET state = 'pending', attempts = 0, next_try_at = $3::bigint, last_answer = 'missing at the audit' FROM outbox_event
-  WHERE relay_ack.outbox_id = outbox_event.outbox_id AND relay = $1 AND state = 'confirmed'
-    AND outbox_event.event_id IN (SELECT decode(id, 'hex') FROM unnest($2::text[]) AS id) AND relay_ack.event_id = outbox_event.event_id`;
+  UPDATE relay_ack SET state = 'pending', attempts = 0, next_try_at = $3::bigint, last_answer = 'missing at the audit'
+  FROM unnest($2::text[]) AS wanted(id) JOIN outbox_event ON outbox_event.event_id = decode(wanted.id, 'hex')
+  WHERE relay_ack.outbox_id = outbox_event.outbox_id AND relay = $1 AND state = 'confirmed' AND relay_ack.event_id = outbox_event.event_id`;
+/** Of events in one statement: however it is planned, it ends. */
+const REOPENED_AT_ONCE = 500;
 
 /** A current event that a relay was seen with. */
 export type ConfirmedEvent = { id: string; sig: string; json: string; createdAt: number; kind: number; pubkey: string };
 
 export function deliveryTable(database: Queryable) {
-  const run = (name: string, text: string, values: unknown[]) => translated(database.query({ name, text, values }));
+  // Planned anew each time: a plan that was made over an empty outbox compares every event with every delivery of a full one.
+  const run = (text: string, values: unknown[]) => translated(database.query(text, values));
   return {
     /** Opens a delivery to this relay for every current event that it is to be sent and that has none. Idempotent. @returns how many it opened */
     async enrol(relay: string, { role, top, room }: Selection, now: UnixSeconds): Promise<number> {
       const kinds = role === "indexer" ? [KIND.profile, KIND.relayList] : null;
       const left = role === "selected" ? ASSERTIONS : [];
-      const { rowCount } = await run("outbox-enrol", ENROL, [relay, now, kinds, left]);
+      const { rowCount } = await run(ENROL, [relay, now, kinds, left]);
       if (role !== "selected" || room === 0) return rowCount ?? 0;
-      const best = await run("outbox-enrol-top", ENROL_TOP, [relay, now, ASSERTIONS, top, room]);
+      const best = await run(ENROL_TOP, [relay, now, ASSERTIONS, top, room]);
       return (rowCount ?? 0) + (best.rowCount ?? 0);
     },
 
@@ -130,7 +133,7 @@ export function deliveryTable(database: Queryable) {
       relay: string,
       options: { now: UnixSeconds; limit: number; leaseSec: number },
     ): Promise<DueDelivery[]> {
-      const { rows } = await run("outbox-take", TAKE, [relay, options.now, options.limit, options.leaseSec]);
+      const { rows } = await run(TAKE, [relay, options.now, options.limit, options.leaseSec]);
       // Of addresses that begin alike the shorter first: khatru on badger takes a longer one for another version of it.
       rows.sort((a, b) => a.priority - b.priority || a.length - b.length);
       return rows.map(({ id, body, subject, priority, attempts, state, held, signed_again }) => ({
@@ -151,18 +154,18 @@ export function deliveryTable(database: Queryable) {
       if (results.length === 0) return 0;
       const column = <Key extends keyof DeliveryResult>(key: Key) => results.map((result) => result[key]);
       const columns = [column("id"), column("state"), column("nextTryAt"), column("answer"), column("held")];
-      const { rowCount } = await run("outbox-record", RECORD, [relay, ...columns, now]);
+      const { rowCount } = await run(RECORD, [relay, ...columns, now]);
       return rowCount ?? 0;
     },
 
     /** Counts a version that is about to be signed because this relay asked for another one than `id`. */
     async countSigning(relay: string, id: string): Promise<void> {
-      await run("outbox-count-signing", COUNT_SIGNING, [relay, id]);
+      await run(COUNT_SIGNING, [relay, id]);
     },
 
     /** What this relay was seen with and should have still. */
     async readConfirmed(relay: string, now: UnixSeconds): Promise<ConfirmedEvent[]> {
-      const { rows } = await run("outbox-confirmed", READ_CONFIRMED, [relay, now]);
+      const { rows } = await run(READ_CONFIRMED, [relay, now]);
       return rows.map(({ id, sig, body, created_at, kind, pubkey }) => {
         return { id, sig, json: body, createdAt: Number(created_at), kind, pubkey };
       });
@@ -170,14 +173,16 @@ export function deliveryTable(database: Queryable) {
 
     /** Makes confirmed deliveries due again. @returns how many */
     async reopen(relay: string, ids: readonly string[], now: UnixSeconds): Promise<number> {
-      const { rowCount } = await run("outbox-reopen", REOPEN, [relay, ids, now]);
-      return rowCount ?? 0;
+      let count = 0;
+      for (let from = 0; from < ids.length; from += REOPENED_AT_ONCE)
+        count += (await run(REOPEN, [relay, ids.slice(from, from + REOPENED_AT_ONCE), now])).rowCount ?? 0;
+      return count;
     },
 
     /** Why and until when a relay is left alone; undefined for a relay that was never in trouble, or is well again. */
     async readPause(relay: string): Promise<RelayPause | undefined> {
       const text = "SELECT failures, until_at, reason FROM relay_pause WHERE relay = $1";
-      const { rows } = await run("relay-pause-read", text, [relay]);
+      const { rows } = await run(text, [relay]);
       const row = rows[0];
       return row && { failures: row.failures, untilAt: unixSeconds(Number(row.until_at)), reason: row.reason };
     },
@@ -185,19 +190,19 @@ export function deliveryTable(database: Queryable) {
     /** Leaves a relay alone for a while, or with undefined takes that back. Idempotent. */
     async writePause(relay: string, pause: RelayPause | undefined): Promise<void> {
       if (!pause) {
-        await run("relay-pause-end", "DELETE FROM relay_pause WHERE relay = $1", [relay]);
+        await run("DELETE FROM relay_pause WHERE relay = $1", [relay]);
         return;
       }
       const text = `INSERT INTO relay_pause (relay, failures, until_at, reason) VALUES ($1, $2, $3, $4)
         ON CONFLICT (relay) DO UPDATE SET failures = excluded.failures, until_at = excluded.until_at, reason = excluded.reason`;
-      await run("relay-pause-write", text, [relay, pause.failures, pause.untilAt, pause.reason]);
+      await run(text, [relay, pause.failures, pause.untilAt, pause.reason]);
     },
 
     /** How many events are current, and how many deliveries are in each state. */
     async counts(): Promise<OutboxCounts> {
       const text =
         "SELECT relay, state, count(*)::int AS count FROM relay_ack GROUP BY relay, state ORDER BY relay, state";
-      const deliveries = await run("outbox-deliveries", text, []);
+      const deliveries = await run(text, []);
       const events = await translated(database.query("SELECT count(*)::int AS count FROM outbox_event"));
       return { events: events.rows[0].count, deliveries: deliveries.rows };
     },

@@ -50,7 +50,8 @@ const STANDING = `
   WHERE role <> 'retired' ORDER BY relay_state.relay`;
 
 export function relayStateTable(database: Database) {
-  const run = (name: string, text: string, values: unknown[]) => translated(database.query({ name, text, values }));
+  // Planned anew each time: a plan that was made over an empty outbox compares every event with every delivery of a full one.
+  const run = (text: string, values: unknown[]) => translated(database.query(text, values));
 
   /** Reads the bucket and writes what becomes of it, while nobody else does. */
   const change = <Result>(
@@ -72,13 +73,13 @@ export function relayStateTable(database: Database) {
     async plan(relays: readonly { relay: string; role: RelayRole }[], now: UnixSeconds): Promise<void> {
       const { perMinute, tokens } = newBucket(now);
       const [names, roles] = [relays.map(({ relay }) => relay), relays.map(({ role }) => role)];
-      await run("relay-plan", PLAN, [names, roles, perMinute, tokens, now]);
+      await run(PLAN, [names, roles, perMinute, tokens, now]);
     },
 
     /** How many events the relay may be sent now. Takes nothing. */
     async countTokens(relay: string, now: UnixSeconds): Promise<number> {
       const text = "SELECT per_minute, tokens, filled_at FROM relay_state WHERE relay = $1";
-      const { rows } = await run("relay-tokens", text, [relay]);
+      const { rows } = await run(text, [relay]);
       return wholeTokens(filled(rows[0] ? readBucket(rows[0]) : newBucket(now), now));
     },
 
@@ -97,13 +98,13 @@ export function relayStateTable(database: Database) {
     async noteContact(relay: string, { confirmed }: { confirmed: boolean }, now: UnixSeconds): Promise<void> {
       const text = `UPDATE relay_state SET last_contact_at = $2::bigint,
         last_confirmed_at = CASE WHEN $3 THEN $2::bigint ELSE last_confirmed_at END WHERE relay = $1`;
-      await run("relay-contact", text, [relay, now, confirmed]);
+      await run(text, [relay, now, confirmed]);
     },
 
     /** What the relay said of itself when it was last asked, and whether it ever took an event. Undefined before it was asked. */
     async readInfo(relay: string): Promise<(KnownInfo & { proved: boolean }) | undefined> {
       const text = "SELECT info, info_at, last_confirmed_at IS NOT NULL AS proved FROM relay_state WHERE relay = $1";
-      const { rows } = await run("relay-info-read", text, [relay]);
+      const { rows } = await run(text, [relay]);
       const row = rows[0];
       if (row?.info_at == null) return undefined;
       return { info: row.info ?? undefined, askedAt: unixSeconds(Number(row.info_at)), proved: row.proved };
@@ -111,17 +112,17 @@ export function relayStateTable(database: Database) {
 
     async writeInfo(relay: string, { info, askedAt }: KnownInfo): Promise<void> {
       const text = "UPDATE relay_state SET info = $2::jsonb, info_at = $3::bigint WHERE relay = $1";
-      await run("relay-info-write", text, [relay, info ? JSON.stringify(info) : null, askedAt]);
+      await run(text, [relay, info ? JSON.stringify(info) : null, askedAt]);
     },
 
     async noteAudit(relay: string, missing: number, now: UnixSeconds): Promise<void> {
       const text = "UPDATE relay_state SET audited_at = $2::bigint, missing = $3 WHERE relay = $1";
-      await run("relay-audit", text, [relay, now, missing]);
+      await run(text, [relay, now, missing]);
     },
 
     /** How every relay stands that is in use. */
     async standing(now: UnixSeconds): Promise<RelayStanding[]> {
-      const { rows } = await run("relay-standing", STANDING, [now]);
+      const { rows } = await run(STANDING, [now]);
       const at = (value: bigint | null) => (value === null ? null : Number(value));
       return rows.map((row) => ({
         relay: row.relay,
