@@ -17,9 +17,9 @@ export type Filter = {
 export type Refused = { refused: string };
 
 /** The longest value of a tag that is indexed, in bytes. */
-export const MAX_TAG_VALUE_BYTES = 1_024;
+const MAX_TAG_VALUE_BYTES = 1_024;
 /** Values of one filter, all its conditions together. */
-export const MAX_FILTER_VALUES = 1_000;
+const MAX_FILTER_VALUES = 1_000;
 
 const MAX_KIND = 65_535;
 /** Tags whose values are ids and keys. */

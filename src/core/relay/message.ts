@@ -10,7 +10,7 @@ export type ClientMessage =
 
 export const MAX_SUBSCRIPTION_ID_LENGTH = 64;
 /** Filters of one REQ. */
-export const MAX_FILTERS = 20;
+const MAX_FILTERS = 20;
 
 /** Reads one message. It says no thing twice as long as it was told. */
 export function readMessage(text: string): ClientMessage {

@@ -17,7 +17,7 @@ export const MESSAGES = { perSec: 100, burst: 1_000 };
 export const REQUESTS = { perSec: 20, burst: 100 };
 
 /** Stored events that are read at a time: they are in memory until the client has taken them. */
-export const PAGE_EVENTS = 250;
+export const PAGE_EVENTS = 500;
 /** Unsent bytes of a connection above which nothing more is read, neither from Postgres nor from the client. */
 export const FULL_BYTES = 524_288;
 /** New events that wait for a connection that is full, by reference; and for all together. */
@@ -36,8 +36,12 @@ export const MAX_WAITING_SCANS = 500;
 /** Connections to Postgres: one for each of these, and one for the news. */
 export const DATABASE_CONNECTIONS = LOOK_UPS_AT_ONCE + SCANS_AT_ONCE + 1;
 export const STATEMENT_TIMEOUT_MS = 3_000;
-/** What one statement looks up, at most, for all the requests that share it; and what it may find. */
+/**
+ * What one request may look up; and how much of it requests share in a statement, so that the first are answered while the next are
+ * looked up. And what a statement may find.
+ */
 export const MAX_POINTS = 2_000;
+export const SHARED_POINTS = 200;
 export const MAX_FOUND = 5_000;
 /** How often the outbox is asked for news; how much at a time. */
 export const POLL_MS = 100;

@@ -8,7 +8,7 @@ import type { Filter } from "../../../core/relay/filter.ts";
 import type { ListedEvent } from "../../../core/relay/listed-event.ts";
 import { type Points, pointsOf } from "../../../core/relay/points.ts";
 import { createSubscriptionIndex } from "../../../core/relay/subscription-index.ts";
-import { LIMITS, LOOK_UPS_AT_ONCE, MAX_FOUND, MAX_POINTS, MAX_WAITING_REQUESTS } from "./bounds.ts";
+import { LIMITS, LOOK_UPS_AT_ONCE, MAX_FOUND, MAX_POINTS, MAX_WAITING_REQUESTS, SHARED_POINTS } from "./bounds.ts";
 import { Busy } from "./gate.ts";
 import type { RelayPorts } from "./ports.ts";
 
@@ -82,7 +82,7 @@ function takeBatch(queue: Asked[]): Asked[] {
   let [count, points] = [0, 0];
   for (const asked of queue) {
     points += asked.points.ids.length + asked.points.words.length;
-    if (count > 0 && points > MAX_POINTS) break;
+    if (count > 0 && points > SHARED_POINTS) break;
     count += 1;
   }
   return queue.splice(0, count);
