@@ -5,19 +5,30 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpointBeliefTable } from "../../adapters/postgres/endpoint-belief.ts";
 import { endpointModelTable } from "../../adapters/postgres/endpoint-model.ts";
 import { appendCalls, appendEvidence } from "../../adapters/postgres/evidence.ts";
+import { saveNostrKeys } from "../../adapters/postgres/nostr-key.ts";
+import { outboxTable } from "../../adapters/postgres/outbox.ts";
+import { sortLines } from "../../core/audit/dossier.ts";
 import { recomputeEndpoint } from "../../core/audit/recompute-endpoint.ts";
+import { verifyPublished } from "../../core/audit/verify-published.ts";
 import { fromHex, toHex, utf8 } from "../../core/bytes.ts";
 import { STAGES } from "../../core/endpoint/call.ts";
 import { decodeCall } from "../../core/evidence/call.ts";
 import { decodeEvidence } from "../../core/evidence/canonical.ts";
 import { CHAIN_START, verifyChain } from "../../core/evidence/chain.ts";
 import { holdsEntry, holdsGrowth, leafHash, rootOf } from "../../core/merkle/tree.ts";
+import { addressOf } from "../../core/nip85/event.ts";
+import { heartbeatEvent } from "../../core/nip85/heartbeat.ts";
+import { npub } from "../../core/nip85/key-text.ts";
+import type { KeyRole } from "../../core/nip85/roles.ts";
+import { standingRoot } from "../../core/nip85/standing-set.ts";
 import type { StagePriors } from "../../core/trust/believe-endpoint.ts";
+import { STARTING_MODEL } from "../../core/trust/model.ts";
 import { unixSeconds } from "../../core/units.ts";
 import { rateEndpoints } from "../../oracle/trust/rate-endpoints.ts";
 import { openTestDatabase, type TestDatabase } from "../../testing/database.ts";
 import { ask } from "../../testing/holder.ts";
 import { callsUpTo } from "../../testing/some-call.ts";
+import { signAs, someDossier } from "../../testing/some-dossier.ts";
 import { insertEndpoints } from "../../testing/some-endpoints.ts";
 import { createEvents } from "../events.ts";
 import { createLog } from "../log.ts";
@@ -147,6 +158,68 @@ test("a stranger rates an endpoint by its calls, and comes to the same numbers",
   expect(createHash("sha256").update(found.url).digest("hex")).toBe(endpoint);
 });
 
+test("one file has all that an event is checked by, and the bundle everything that is published", async () => {
+  const at = unixSeconds(Math.floor(Date.now() / 1000) - 300);
+  const { pubkeys, aboutUrl, aboutNode, list, profile, entries } = someDossier(at);
+  await appendCalls(database.pool, entries.map(decodeCall));
+  const rated = createHash("sha256").update(aboutUrl.tags[0]![1]!).digest("hex");
+  await insertEndpoints(database.pool, [{ url: aboutUrl.tags[0]![1]!, category: null, changedAt: at }]);
+  const beliefs = endpointBeliefTable(database.pool);
+  const ports = { ...beliefs, ...endpointModelTable(database.pool, beliefs) };
+  // The one that it was rated by.
+  await ports.storeModel({ ...STARTING_MODEL, fittedAt: at - (at % 3_600) });
+  const signal = new AbortController().signal;
+  await rateEndpoints(ports, { now: () => at, until: unixSeconds(at + 60), signal });
+  const role = (name: KeyRole, pubkey: string) => ({ role: name, pubkey, since: at });
+  const { node, endpoint: l402, operator, brand } = pubkeys;
+  const keys = [
+    role("lightning-node", node),
+    role("l402-endpoint", l402),
+    role("operator", operator),
+    role("brand", brand),
+  ];
+  await saveNostrKeys(database.pool, keys, at);
+  const { size, root } = await read("/api/audit/head");
+  const set = [{ kind: aboutUrl.kind, d: addressOf(aboutUrl), id: aboutUrl.id }];
+  const heartbeat = signAs(
+    "endpoint",
+    heartbeatEvent(
+      {
+        asOf: unixSeconds(at + 60),
+        counts: [{ kind: aboutUrl.kind, count: 1 }],
+        root: standingRoot(set),
+        evidence: { position: BigInt(size), head: "00".repeat(32) },
+        evidenceTree: { size: Number(size), root },
+        predictions: { position: 0n, head: "00".repeat(32) },
+      },
+      { pubkey: l402, createdAt: unixSeconds(at + 60) },
+    ),
+  );
+  const said = [aboutUrl, aboutNode, list, profile, heartbeat];
+  const staged = said.map((event) => ({ event, subject: rated, priority: 1 }));
+  await outboxTable(database.pool).stage(staged, at);
+
+  const dossier = sortLines((await read(`/api/audit/dossier/${aboutUrl.id}`)).lines);
+  const verdict = verifyPublished(aboutUrl, dossier, { now: unixSeconds(at + 120), brand });
+  expect(verdict.findings.filter(({ holds }) => holds !== true)).toEqual([]);
+  expect(verdict.findings.map(({ name }) => name)).toEqual(expect.arrayContaining(["heartbeat", "evidence", "counts"]));
+
+  const lines = async (query: string) => {
+    const text = await (await fetch(`${origin}/api/audit/bundle${query}`)).text();
+    return text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  };
+  const byId = (events: { id: string }[]) => [...events].sort((a, b) => (a.id < b.id ? -1 : 1));
+  expect(byId(await lines(""))).toEqual(byId(said));
+  expect(await lines(`?author=${npub(node)}`)).toEqual([aboutNode]);
+  expect(await read("/api/nostr/providers")).toMatchObject({
+    brand,
+    optional: [["30382:rank", operator, "wss://oracle.example/relay"]],
+  });
+});
+
 test("what does not change is kept, and whoever has it is told so", async () => {
   const answer = await fetch(`${origin}/api/audit/entries/3`);
   expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000");
@@ -172,6 +245,10 @@ test.each([
   ["/api/audit/consistency?from=9", "VALIDATION_FAILED"],
   [`/api/audit/grounds/${"ab".repeat(32)}`, "SUBJECT_UNKNOWN"],
   ["/api/audit/model?at=5", "EVIDENCE_UNKNOWN"],
+  [`/api/audit/dossier/${"ab".repeat(32)}`, "SUBJECT_UNKNOWN"],
+  ["/api/audit/dossier/x", "VALIDATION_FAILED"],
+  ["/api/audit/bundle?author=x", "VALIDATION_FAILED"],
+  ["/api/audit/bundle?kind=1", "VALIDATION_FAILED"],
 ])("%s is refused: %s", async (path, code) => {
   expect((await ask(origin, path)).code).toBe(code);
 });
