@@ -67,5 +67,5 @@ export function checkHeartbeat(event: SignedEvent, dossier: Dossier, now: UnixSe
   if (verdict === "complete")
     return found("heartbeat", true, `one of ${size} events that stood at ${asOf}, all at hand`);
   if (verdict === "altered" || verdict === "forged") return found("heartbeat", false, detail);
-  return open("heartbeat", `neither a proof nor all ${size} events are at hand`);
+  return open("heartbeat", verdict === "withheld" ? `neither a proof nor all ${size} events are at hand` : detail);
 }

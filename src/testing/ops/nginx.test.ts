@@ -62,6 +62,13 @@ describeWith({ nginx: "nginx-light", openssl: "openssl" }, "nginx in front of th
     expect(seen.at(-1)?.headers.authorization).toBe(authorization);
   });
 
+  test("the pages reach their readers", async () => {
+    for (const file of ["/verify", "/verify.js", "/follow", "/follow.js", "/page.css"]) {
+      await secure(file);
+      expect(seen.at(-1)?.url).toBe(file);
+    }
+  });
+
   test("two Authorization lines are never merged into one", async () => {
     const before = seen.length;
     const got = await secure("/api/intent", { method: "POST", headers: { authorization: ["L402 a:b", "L402 c:d"] } });
