@@ -107,6 +107,13 @@ describe.skipIf(chromium === undefined)("the page that checks", () => {
     expect(troubles.filter((trouble) => !trouble.includes("404"))).toEqual([]);
   });
 
+  test("a link that names an event shows it at once", async () => {
+    await open(`${origin}/verify#${aboutUrl.id}`);
+    await page.locator("#result .verdict").waitFor();
+    expect(await verdict()).toMatch(/^VALID/);
+    expect(troubles).toEqual([]);
+  });
+
   test("a saved copy works from a file, with a bundle from a file", async () => {
     await open(pathToFileURL(path.resolve("dist/pages/verify.html")).href);
     await page

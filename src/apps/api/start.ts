@@ -18,6 +18,7 @@ import { readMigrations, schemaVersion } from "../../adapters/postgres/migrate.t
 import { nodeHistory } from "../../adapters/postgres/node-history.ts";
 import { nodeOperatorTable } from "../../adapters/postgres/node-operator.ts";
 import { nostrKeyTable } from "../../adapters/postgres/nostr-key.ts";
+import { outboxTable } from "../../adapters/postgres/outbox.ts";
 import { predictionTable } from "../../adapters/postgres/prediction.ts";
 import { prefixLimit } from "../../adapters/postgres/rate-limit.ts";
 import { relayStateTable } from "../../adapters/postgres/relay-state.ts";
@@ -60,6 +61,7 @@ import { nostrNamesRouter } from "./routes/get-nostr-names.ts";
 import { pagesRouter } from "./routes/get-pages.ts";
 import { getRelays } from "./routes/get-relays.ts";
 import { getService } from "./routes/get-service.ts";
+import { subjectRouter } from "./routes/get-subject.ts";
 import { listNodes, searchNodes } from "./routes/list-nodes.ts";
 import { listCategories, listServices } from "./routes/list-services.ts";
 import { reportOutcome } from "./routes/report-outcome.ts";
@@ -215,6 +217,7 @@ export async function startApi({ config, world, events, signal }: Start): Promis
     metricsRouter(events, config.API_KEY),
     relay.router(relayFacts),
     pagesRouter(() => origin),
+    subjectRouter(outboxTable(database)),
     router,
     ...(world.demo ? [world.demo.router] : []),
   ];

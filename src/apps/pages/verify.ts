@@ -17,6 +17,13 @@ const origin = byId("origin", HTMLInputElement);
 const names = byId("names", HTMLTextAreaElement);
 const result = byId("result", HTMLElement);
 
+// Links in what is published name an event after `#`, which no server is told.
+const linked = location.hash.slice(1);
+if (linked !== "") {
+  input.value = linked.slice(0, 4_096);
+  addEventListener("load", () => byId("form", HTMLFormElement).requestSubmit());
+}
+
 /** A file is kept beside the text: a bundle is too long to be shown. */
 let loaded = "";
 /** Of a bundle, so many are shown. */
