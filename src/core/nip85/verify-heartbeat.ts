@@ -55,9 +55,9 @@ export function verifyHeartbeat(
     own.some((event) => event.created_at > at && (isAssertion(event.kind) || event.kind === KIND.deletion));
   if (spokeAfter(asOf)) return say("moved-on", "there are newer events than this heartbeat");
   if (standingRoot(standing) === root) return say("complete", `all ${size} events`);
-  if (spokeAfter(asOf - SETTLING_SEC)) return say("moved-on", "there are events as new as this heartbeat");
-  return standing.length < size
-    ? say("withheld", `${size - standing.length} of ${size} events are missing`)
+  if (standing.length < size) return say("withheld", `${size - standing.length} of ${size} events are missing`);
+  return spokeAfter(asOf - SETTLING_SEC)
+    ? say("moved-on", "there are events as new as this heartbeat")
     : say("altered", `${standing.length} events are shown where ${size} others stand`);
 }
 
