@@ -84,7 +84,7 @@ const LIBRARIES: Record<string, string[]> = {
   "pg-boss": ["adapters/postgres"],
   "rate-limiter-flexible": ["adapters/postgres"],
   "nostr-tools": ["adapters/nostr"],
-  "nostr-wasm": ["adapters/nostr"],
+  "tiny-secp256k1": ["adapters/nostr"],
   undici: ["adapters/http"],
   "ipaddr.js": ["adapters/http"],
   socks: ["adapters/http"],

@@ -149,9 +149,9 @@ test("a version dated too far ahead is not overtaken by guessing", async () => {
   expect(report.refused[0]?.faults).toEqual([{ rule: 14, message: "created_at lies in the future" }]);
 });
 
-test("an abort stops between chunks, of which three are under way", async () => {
+test("an abort stops between chunks, of which four are under way", async () => {
   const { publish, ports } = world();
-  const more = Array.from({ length: 500 }, (_, index): NodeAssertion => {
+  const more = Array.from({ length: 2_000 }, (_, index): NodeAssertion => {
     return { ...scores[0]!, nodeKey: toHex(secp256k1.Point.BASE.multiply(BigInt(index + 1)).toBytes()) };
   });
   const controller = new AbortController();
@@ -160,5 +160,5 @@ test("an abort stops between chunks, of which three are under way", async () => 
     controller.abort();
     return stage(events, now);
   };
-  expect(await publish(more, start, controller.signal)).toMatchObject({ considered: 192, staged: 192, retracted: 0 });
+  expect(await publish(more, start, controller.signal)).toMatchObject({ considered: 512, staged: 512, retracted: 0 });
 });

@@ -38,9 +38,9 @@ export type PublishReport = {
 };
 
 /** Bounds the memory of one step, and how long the event loop is held by it. */
-const CHUNK = 64;
-/** While one is signed in its thread, another is drafted and a third is stored. */
-const AT_ONCE = 3;
+const CHUNK = 128;
+/** While one is signed in its thread and another lies ready there, a third is drafted and a fourth is stored. */
+const AT_ONCE = 4;
 const STANDING_AT_ONCE = 1_000;
 const MAX_REFUSED_LISTED = 20;
 /** A graph that was read in part, or an empty table after a restore, must not unsay everything: what stays unsaid expires. */
@@ -53,21 +53,24 @@ const SURELY_GONE = { count: 200, part: 0.2 };
 export async function publishAssertions(ports: PublishPorts, request: PublishRequest): Promise<PublishReport> {
   const report = emptyReport();
   const said = new Map(request.pubkeys.map((pubkey) => [pubkey, new Set<string>()]));
-  for await (const page of request.statements) {
-    let next = 0;
-    const publishOn = async (): Promise<void> => {
-      while (next < page.length && !request.signal.aborted) {
-        const from = next;
-        next += CHUNK;
-        await publishChunk(ports, page.slice(from, next), request.now, report);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, publishOn));
-    if (request.signal.aborted) return report;
-    for (const { pubkey, kind, d } of page) said.get(pubkey)?.add(`${kind}:${d}`);
-  }
+  const chunks = chunksOf(request.statements);
+  const publishOn = async (): Promise<void> => {
+    while (!request.signal.aborted) {
+      const { value: chunk, done } = await chunks.next();
+      if (done) return;
+      await publishChunk(ports, chunk, request.now, report);
+      for (const { pubkey, kind, d } of chunk) said.get(pubkey)?.add(`${kind}:${d}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, publishOn));
+  if (request.signal.aborted) return report;
   for (const [pubkey, addresses] of said) await takeBack(ports, request, pubkey, addresses, report);
   return report;
+}
+
+async function* chunksOf(pages: AsyncIterable<readonly Statement[]>): AsyncGenerator<readonly Statement[]> {
+  for await (const page of pages)
+    for (let from = 0; from < page.length; from += CHUNK) yield page.slice(from, from + CHUNK);
 }
 
 async function publishChunk(
