@@ -18,5 +18,5 @@ for major in "$@"; do
   # What takes minutes tests Postgres, the mathematics and the command line, and says the same on every Node.
   PATH="$binaries:$PATH" node node_modules/vitest/vitest.mjs run --exclude 'node_modules/**' \
     --exclude 'src/testing/attack/**' --exclude 'src/testing/fuzz/**' --exclude 'src/testing/conformance/**' \
-    --exclude 'src/testing/endpoint*' --exclude 'src/adapters/postgres/**' --exclude 'src/oracle/**' --exclude 'src/apps/cli/**'
+    --exclude 'src/testing/endpoint*' --exclude 'src/testing/relay*' --exclude 'src/testing/verifying*' --exclude 'src/adapters/postgres/**' --exclude 'src/oracle/**' --exclude 'src/apps/cli/**'
 done
