@@ -43,6 +43,8 @@ export type PublishHeartbeatReport = {
 };
 
 const EVERY_SEC = 3_600;
+/** An event is dated before it is signed and stored: for so long after a change the set is looked at again. */
+const SLOWEST_SEC = 600;
 /** With retractions: a relay that takes little of ours takes the proof of what it lacks. */
 const PRIORITY = 1;
 
@@ -88,7 +90,7 @@ async function changedSet(
 ): Promise<Pick<Heartbeat, "asOf" | "counts" | "root"> | undefined> {
   const told = previous && readHeartbeat(previous);
   const due = !told || now - told.asOf >= EVERY_SEC;
-  if (!due && !(await ports.spokeSince(pubkey, unixSeconds(told.asOf)))) return undefined;
+  if (!due && !(await ports.spokeSince(pubkey, unixSeconds(told.asOf - SLOWEST_SEC)))) return undefined;
 
   const rows = await ports.standingSet(pubkey, now);
   const asOf = unixSeconds(rows.reduce((latest, { createdAt }) => Math.max(latest, createdAt), Number(now)));
